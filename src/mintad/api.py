@@ -1,0 +1,81 @@
+"""The face: from images to a bundle, and from a bundle to its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mintad.bundle import Bundle
+from mintad.data import Dataset, read
+from mintad.errors import MissingExtraError
+from mintad.runtime import Inspector
+
+if TYPE_CHECKING:
+    from mintad.evaluation import Evaluated
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+def train(
+    data: Dataset | str | Path | Iterable[str | Path],
+    out: str | Path,
+    *,
+    recipe: str | Path = "default",
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+    cache: str | Path | None = None,
+    use_cache: bool = True,
+    resume: bool = False,
+    progress: Progress | None = None,
+    bars: bool = False,
+) -> Bundle:
+    """One model over all products of `data`, from their good training images; the bundle.
+
+    `out` becomes the run directory: recipe, versions, logs, checkpoint, and the bundle in
+    `out/bundle`. `recipe` is a name or a TOML file, `overrides` set any of its fields. `cache`
+    is where the backbone's features are kept (default: the user's cache folder);
+    `use_cache=False` computes them anew in every epoch. `resume` goes on with a run that was
+    stopped. Raises `MintadError` for what the caller can mend; needs the extra `train`.
+    """
+    try:
+        from mintad.runs import train_run
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("Training", "train") from error
+    return train_run(
+        as_dataset(data),
+        Path(out),
+        recipe=recipe,
+        overrides=overrides,
+        cache=None if cache is None else Path(cache),
+        use_cache=use_cache,
+        resume=resume,
+        progress=progress,
+        bars=bars,
+    )
+
+
+def evaluate(
+    bundle: Bundle | str | Path,
+    data: Dataset | str | Path | Iterable[str | Path],
+    *,
+    give_product: bool = False,
+    engine: str = "torch",
+    progress: Progress | None = None,
+) -> Evaluated:
+    """The seven metrics of `bundle` on the test images of `data`."""
+    from mintad.evaluation import evaluate as run
+
+    return run(
+        Inspector(bundle, engine=engine),
+        as_dataset(data),
+        give_product=give_product,
+        progress=None if progress is None else lambda done, all_: progress("images", done, all_),
+    )
+
+
+def as_dataset(data: Dataset | str | Path | Iterable[str | Path]) -> Dataset:
+    """`data` itself, or what `read` makes of the folders that it names."""
+    if isinstance(data, Dataset):
+        return data
+    return read(data) if isinstance(data, (str, Path)) else read(*data)

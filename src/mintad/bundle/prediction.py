@@ -1,0 +1,16 @@
+"""What the network of a bundle says of a batch, in numpy, whatever runs it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class RawPrediction(NamedTuple):
+    """Raw maps `float32 (B, h, w)`, scores `(B,)` and product logits `(B, K)` or None."""
+
+    anomaly_map: NDArray[np.float32]
+    image_score: NDArray[np.float32]
+    product_logits: NDArray[np.float32] | None

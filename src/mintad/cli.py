@@ -1,0 +1,234 @@
+"""The command line: a thin layer over the face."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mintad.errors import MintadError
+
+if TYPE_CHECKING:
+    from mintad.api import Progress
+
+app = typer.Typer(
+    name="mintad",
+    help="Visual anomaly detection: one model inspects every product.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="DATA...", help="Folders or manifests of images; NAME=PATH prefixes the products."
+    ),
+]
+BundlePath = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle or run folder.")]
+Layout = Annotated[str, typer.Option(help="How the data is laid out; auto finds out.")]
+Engine = Annotated[str, typer.Option(help="What runs the network.")]
+
+
+@app.command()
+def train(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The folder of the run; the bundle goes inside.")],
+    recipe: Annotated[str, typer.Option(help="A recipe's name, or a TOML file.")] = "default",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Override any field of the recipe."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Short for --set seed=N.")] = None,
+    layout: Layout = "auto",
+    cache: Annotated[Path | None, typer.Option(help="Where features are kept.")] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Compute the features anew in every epoch.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out after a stop.")
+    ] = False,
+) -> None:
+    """Train one model over all products from their good images."""
+    from mintad.api import train as run
+    from mintad.data import read
+
+    overrides = list(set_ or []) + ([] if seed is None else [f"seed={seed}"])
+    dataset = read(*data, layout=layout)
+    typer.echo(f"{len(dataset.train)} training images of {len(dataset.train.products)} products")
+    with progress_bar() as progress:
+        bundle = run(
+            dataset,
+            out,
+            recipe=recipe,
+            overrides=overrides,
+            cache=cache,
+            use_cache=not no_cache,
+            resume=resume,
+            progress=progress,
+            bars=sys.stderr.isatty(),
+        )
+    typer.echo(f"bundle: {bundle.path}")
+
+
+@app.command()
+def evaluate(
+    bundle: BundlePath,
+    data: Data,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers here.")
+    ] = None,
+    give_product: Annotated[
+        bool, typer.Option("--give-product", help="Tell the model the product of each image.")
+    ] = False,
+    layout: Layout = "auto",
+    engine: Engine = "torch",
+) -> None:
+    """Measure a bundle on labelled test images: seven metrics per product, macro and pooled."""
+    from rich.console import Console
+
+    from mintad.api import evaluate as run
+    from mintad.data import read
+    from mintad.files import write_json
+    from mintad.report.terminal import evaluation_table
+
+    dataset = read(*data, layout=layout)
+    with progress_bar() as progress:
+        result = run(bundle, dataset, give_product=give_product, engine=engine, progress=progress)
+    content = result.to_json()
+    Console().print(evaluation_table(content))
+    if json_file is not None:
+        write_json(json_file, content)
+        typer.echo(f"numbers: {json_file}")
+
+
+@app.command()
+def inspect(
+    bundle: BundlePath,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images or folders.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the heatmap overlays; none without it.")
+    ] = None,
+    product: Annotated[
+        str | None, typer.Option(help="The product of these images; recognised without it.")
+    ] = None,
+    engine: Engine = "torch",
+    batch_size: Annotated[int, typer.Option(min=1)] = 16,
+) -> None:
+    """Inspect images: one line of JSON for each, and heatmaps with --out.
+
+    Exits with 1 when an image could not be read; the others are inspected all the same.
+    """
+    from mintad.inspection import inspect_paths
+    from mintad.runtime import Inspector
+
+    inspector = Inspector(bundle, engine=engine, batch_size=batch_size)
+    failed = 0
+    for line in inspect_paths(inspector, paths, product=product, out=out):
+        failed += "error" in line
+        typer.echo(json.dumps(line))
+    if failed:
+        typer.echo(f"{failed} images could not be inspected.", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    bundle: BundlePath,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
+    layout: Layout = "auto",
+    engine: Engine = "torch",
+    examples: Annotated[
+        int, typer.Option(min=0, help="Worst false alarms and misses per product.")
+    ] = 4,
+) -> None:
+    """Evaluate a bundle and write one self-contained HTML page of the results."""
+    from mintad.data import read
+    from mintad.reporting import make_report
+
+    dataset = read(*data, layout=layout)
+    with progress_bar() as progress:
+        make_report(bundle, dataset, out, engine=engine, examples=examples, progress=progress)
+    typer.echo(f"report: {out}")
+
+
+@app.command()
+def validate(data: Data, layout: Layout = "auto") -> None:
+    """List every problem of a data set at once; exits with 1 when there is an error."""
+    from mintad.data import read
+    from mintad.data.validation import validate as run
+
+    dataset = read(*data, layout=layout)
+    problems = run(dataset)
+    for problem in problems:
+        typer.echo(f"{problem.severity}: {problem.message} {problem.mend}")
+    errors = sum(problem.severity == "error" for problem in problems)
+    typer.echo(
+        f"{len(dataset)} images of {len(dataset.products)} products: "
+        f"{errors} errors, {len(problems) - errors} warnings"
+    )
+    if errors:
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for data, run and report.")] = Path("demo"),
+    recipe: Annotated[str, typer.Option(help="A recipe's name, or a TOML file.")] = "default",
+) -> None:
+    """Train on five products that come with packages from PyPI, and show the result."""
+    from mintad.reporting import run_demo
+
+    with progress_bar() as progress:
+        run_demo(out, recipe=recipe, progress=progress, echo=typer.echo)
+
+
+@app.command()
+def doctor(
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what this machine has: cores, bfloat16, GPU, disk, versions, backbone weights."""
+    from mintad.machine import describe, format_description
+
+    found = describe()
+    typer.echo(json.dumps(found, indent=2) if json_output else format_description(found))
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A bar on standard error while something counts up; silent where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield show
+
+
+def main() -> None:
+    """Runs the command line; what a user can mend ends in a message and exit status 2."""
+    try:
+        app()
+    except MintadError as error:
+        typer.echo(f"error: {error.problem}\n  {error.mend}", err=True)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        typer.echo("stopped; what was done so far is kept, --resume goes on.", err=True)
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""What validation reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal[
+    "missing",
+    "empty",
+    "truncated",
+    "too large",
+    "unreadable",
+    "duplicate",
+    "duplicate in train and test",
+    "duplicate in two products",
+    "duplicate with two labels",
+    "mask without image",
+    "defect without mask",
+    "mask of another size",
+    "empty mask",
+    "mask on good image",
+    "label contradiction",
+    "no good images",
+    "few good images",
+    "unusual size",
+    "mixed grey and colour",
+]
+"""What can be wrong, in words for tables and filters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: `name` is the file or the product, `mend` says what to do."""
+
+    severity: Literal["error", "warning"]
+    kind: Kind
+    name: str
+    message: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.message} {self.mend}"

@@ -1,0 +1,1 @@
+"""From a trained model to something that runs: today in torch itself."""

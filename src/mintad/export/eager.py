@@ -1,0 +1,92 @@
+"""The engine that runs a bundle in torch itself: the reference for every other."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mintad.bundle import Bundle, RawPrediction
+from mintad.data import normalise
+from mintad.errors import BundleError
+from mintad.features import Backbone, BackboneConfig
+from mintad.features.restore import restore_backbone
+from mintad.models import AnomalyModel, InputShape, create_model
+
+MODEL_FILE = "model.safetensors"
+BACKBONE_FILE = "backbone.safetensors"
+
+
+def to_tokens(features: Tensor) -> Tensor:
+    """Features `(B, C, H, W)` to tokens `(B, P, C)`, rounded to half precision as the cache does."""
+    limit = torch.finfo(torch.float16).max
+    return features.clamp(-limit, limit).half().float().flatten(2).transpose(1, 2)  # (B, P, C)
+
+
+class TorchEngine:
+    """A bundle's backbone and model, in eval mode, in float32, on CUDA where there is one."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.preprocessing = bundle.manifest.preprocessing
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.backbone = load_backbone(bundle).to(self.device)
+        self.model = load_model(bundle).to(self.device)
+
+    @torch.inference_mode()
+    def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
+        """`images` is `uint8 (B, h, w, 3)`, `products` `int64 (B,)`, -1 where to recognise."""
+        pixels = torch.from_numpy(normalise(images, self.preprocessing)).to(self.device)
+        tokens = to_tokens(self.backbone(pixels.contiguous(memory_format=torch.channels_last)))
+        found = self.model.predict(tokens, torch.from_numpy(products).to(self.device))
+        logits = found.product_logits
+        return RawPrediction(
+            found.anomaly_map.float().cpu().numpy(),
+            found.image_score.float().cpu().numpy(),
+            None if logits is None else logits.float().cpu().numpy(),
+        )
+
+
+def load_model(bundle: Bundle) -> AnomalyModel:
+    """The bundle's model, in eval mode. Raises `BundleError` where its weights do not fit."""
+    entry, preprocessing = bundle.manifest.model, bundle.manifest.preprocessing
+    shape = InputShape(
+        channels=entry.channels,
+        grid=entry.grid,
+        image_size=(preprocessing.height, preprocessing.width),
+        products=len(bundle.manifest.products),
+    )
+    model = create_model(entry.name, entry.switches, shape)
+    _load_state(model, bundle, MODEL_FILE)
+    return model.eval()
+
+
+def load_backbone(bundle: Bundle) -> Backbone:
+    """The bundle's frozen backbone. Raises `BundleError` where its weights do not fit."""
+    entry, preprocessing = bundle.manifest.backbone, bundle.manifest.preprocessing
+    config = BackboneConfig(
+        name=entry.name,
+        stages=entry.stages,
+        stride=entry.stride,
+        input_size=(preprocessing.height, preprocessing.width),
+    )
+    return restore_backbone(config, _state(bundle, BACKBONE_FILE))
+
+
+def _load_state(module: torch.nn.Module, bundle: Bundle, file: str) -> None:
+    try:
+        module.load_state_dict(_state(bundle, file))
+    except RuntimeError as error:
+        raise BundleError(
+            f"{bundle.path / file} does not fit the manifest: {error}.",
+            "Use the version of mintad that wrote the bundle.",
+        ) from None
+
+
+def _state(bundle: Bundle, file: str) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(array) for name, array in bundle.tensors(file).items()}
+
+
+def state_arrays(module: torch.nn.Module) -> dict[str, NDArray[np.generic]]:
+    """A module's state as numpy arrays, for `write_bundle`."""
+    return {name: value.detach().cpu().numpy() for name, value in module.state_dict().items()}

@@ -1,0 +1,169 @@
+"""The frozen backbone: images in, one feature map on one grid out (MINT-AD and UniAD)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mintad.errors import ConfigError
+from mintad.features.registry import BackboneSpec
+from mintad.features.timm_models import (
+    build_network,
+    checked_state,
+    find_spec,
+    keep_stages,
+    load_state,
+)
+from mintad.features.weights import find_weights, read_weights
+
+if TYPE_CHECKING:
+    from mintad.data import Preprocessing
+
+_Positive = Annotated[int, Field(gt=0)]
+
+
+class BackboneConfig(BaseModel):
+    """Which backbone, and what is taken from it.
+
+    `stages` are 0-based and ascending (blocks, for a vision transformer); None takes the
+    registry's. `weights` is "auto", "random" or a path. `input_size` is (height, width) in
+    pixels. `stride` sets the grid: 16 gives 14x14 at 224; None takes the registry's, which is
+    16 for a convolutional network and the patch size for a vision transformer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "efficientnet_lite2"
+    stages: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    weights: str = "auto"
+    input_size: tuple[_Positive, _Positive] | None = None
+    stride: _Positive | None = None
+
+
+class Backbone(nn.Module):
+    """A frozen network, in eval mode for ever: `float32 (B, 3, h, w)` to `(B, C, H, W)`.
+
+    Every chosen stage is bilinearly resized to the grid, corners aligned, and the stages are
+    concatenated in order. Made by `create_backbone`.
+    """
+
+    def __init__(self, config: BackboneConfig, spec: BackboneSpec, network: nn.Module) -> None:
+        super().__init__()
+        self.config = config
+        self.spec = spec
+        self.stages = spec.default_stages if config.stages is None else config.stages
+        self.stride = config.stride or spec.stride
+        self.stage_channels = tuple(spec.stages[stage].channels for stage in self.stages)
+        self.channels = sum(self.stage_channels)
+        self.licence = spec.licence
+        self.weights_source = ""
+        self.network = network
+        self.requires_grad_(False)
+        super().train(False)
+
+    def train(self, mode: bool = True) -> Backbone:
+        """Stays in eval mode whatever `mode` says."""
+        return self
+
+    def grid(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns (H, W) of the features of an input of `height` x `width` pixels.
+
+        Raises ConfigError where a vision transformer cannot cut such an input into patches.
+        """
+        patch = self.spec.stages[0].stride if self.spec.transformer else 1
+        if height % patch or width % patch:
+            raise ConfigError(
+                f"An input of {height}x{width} pixels cannot be cut into the patches of "
+                f"{patch}x{patch} that {self.spec.name} reads.",
+                f"Choose a height and a width that are multiples of {patch}.",
+            )
+        return -(-height // self.stride), -(-width // self.stride)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """`images`: `float32 (B, 3, h, w)`, normalised; returns `(B, C, H, W)`."""
+        grid = self.grid(images.shape[-2], images.shape[-1])
+        take: Any = self.network.forward_intermediates
+        maps = take(
+            images,
+            indices=list(self.stages),
+            norm=self.spec.transformer,
+            stop_early=True,
+            output_fmt="NCHW",
+            intermediates_only=True,
+        )
+        return torch.cat([_resized(stage, grid) for stage in maps], dim=1)  # (B, C, H, W)
+
+    def preprocessing(self, resize: Literal["stretch", "pad"] = "stretch") -> Preprocessing:
+        """How an image is made fit for this backbone."""
+        from mintad.data import Preprocessing
+
+        height, width = self.config.input_size or self.spec.input_size
+        return Preprocessing(
+            height=height,
+            width=width,
+            resize=resize,
+            interpolation=self.spec.interpolation,
+            mean=self.spec.mean,
+            std=self.spec.std,
+        )
+
+    def digest(self) -> str:
+        """SHA-256 of the weights and of what is taken from them: equal digest, equal features."""
+        taken = [self.spec.timm_name.split(".")[0], self.stages, self.stride]
+        result = hashlib.sha256(json.dumps(taken).encode())
+        for key, value in sorted(self.network.state_dict().items()):
+            array = value.detach().cpu().contiguous()
+            result.update(f"{key} {array.dtype} {tuple(array.shape)}".encode())
+            result.update(array.reshape(-1).view(torch.uint8).numpy())
+        return result.hexdigest()
+
+
+def create_backbone(config: BackboneConfig) -> Backbone:
+    """Build a frozen backbone with its weights.
+
+    Raises ConfigError for an unknown name or stage, WeightsError where the weights are missing
+    or do not fit.
+    """
+    spec = find_spec(config.name)
+    config = config.model_copy(update={"stages": _checked_stages(config, spec)})
+    assert config.stages is not None
+    file = find_weights(spec, config.weights)
+    network = build_network(spec)
+    if file is not None:
+        state = checked_state(network, read_weights(file), str(file))
+    keep_stages(network, config.stages, transformer=spec.transformer)
+    if file is not None:
+        load_state(network, state, str(file))
+    network.to(memory_format=torch.channels_last)
+    backbone = Backbone(config, spec, network)
+    backbone.weights_source = _source(config, spec)
+    return backbone
+
+
+def _resized(stage: Tensor, grid: tuple[int, int]) -> Tensor:
+    if stage.shape[-2:] == grid:
+        return stage
+    return F.interpolate(stage, size=grid, mode="bilinear", align_corners=True)
+
+
+def _checked_stages(config: BackboneConfig, spec: BackboneSpec) -> tuple[int, ...]:
+    stages = spec.default_stages if config.stages is None else config.stages
+    ascending = list(stages) == sorted(set(stages))
+    if not stages or not ascending or stages[-1] >= len(spec.stages):
+        raise ConfigError(
+            f"The backbone {spec.name} has no stages {list(stages)}.",
+            f"Give ascending numbers between 0 and {len(spec.stages) - 1}.",
+        )
+    return stages
+
+
+def _source(config: BackboneConfig, spec: BackboneSpec) -> str:
+    if config.weights == "auto":
+        return spec.source
+    return "random" if config.weights == "random" else f"file {config.weights}"

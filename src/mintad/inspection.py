@@ -1,0 +1,89 @@
+"""Inspects files and folders: a JSON line per image, and heatmap overlays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mintad.data import Preprocessing, decode_image
+from mintad.data.decoding import IMAGE_SUFFIXES
+from mintad.errors import DataError
+from mintad.report.heatmap import overlay, save_png
+from mintad.runtime import Inspection, Inspector
+
+HEATMAP_RANGE = (0.0, 8.0)
+"""The calibrated scores at which the heatmap's colours begin and end: 0 is a usual good image."""
+
+
+def inspect_paths(
+    inspector: Inspector,
+    paths: Sequence[Path],
+    *,
+    product: str | None = None,
+    out: Path | None = None,
+) -> Iterator[dict[str, Any]]:
+    """One JSON-ready mapping per image, in order; overlays go to `out` where it is given.
+
+    A folder stands for all images below it. An image that cannot be read gives an `error`.
+    Raises `DataError` for a path that does not exist or a folder without images.
+    """
+    files = [file for path in paths for file in find_images(path)]
+    names = _unique_names(files)
+    preprocessing = inspector.bundle.manifest.preprocessing
+    for file, name, inspection in zip(files, names, inspector(files, product), strict=True):
+        line = describe(inspection)
+        if out is not None and inspection.error is None:
+            line["heatmap"] = str(write_overlay(inspection, file, out / name, preprocessing))
+        yield line
+
+
+def find_images(path: Path) -> list[Path]:
+    """`path` itself, or all images below it, sorted. Raises `DataError` where there is none."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise DataError(f"There is no file or folder {path}.", "Check the path.")
+    found = sorted(
+        file
+        for file in path.rglob("*")
+        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
+    )
+    if not found:
+        raise DataError(f"The folder {path} holds no images.", "Name a folder with images.")
+    return found
+
+
+def describe(inspection: Inspection) -> dict[str, Any]:
+    """What the command line prints of an inspection."""
+    if inspection.error is not None:
+        return {"image": inspection.name, "error": inspection.error}
+    return {
+        "image": inspection.name,
+        "product": inspection.product,
+        "product_given": inspection.product_given,
+        "product_probability": inspection.product_probability,
+        "image_score": inspection.image_score,
+        "calibrated_score": inspection.score,
+    }
+
+
+def write_overlay(
+    inspection: Inspection, file: Path, place: Path, preprocessing: Preprocessing
+) -> Path:
+    """Writes the image with its heatmap as a PNG; returns where."""
+    assert inspection.anomaly_map is not None
+    image = decode_image(file, max_pixels=preprocessing.max_pixels)
+    picture = overlay(image, inspection.anomaly_map, *HEATMAP_RANGE, box=inspection.box)
+    return save_png(picture, place)
+
+
+def _unique_names(files: Sequence[Path]) -> list[str]:
+    """A PNG name for each file: as much of its path as tells it from the others."""
+    absolute = [file.absolute() for file in files]
+    depth = 1
+    while True:
+        names = ["_".join(file.parts[-depth:]) + ".png" for file in absolute]
+        if len(set(names)) == len(set(absolute)) or depth > max(len(f.parts) for f in absolute):
+            return names
+        depth += 1

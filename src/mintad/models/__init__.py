@@ -1,0 +1,14 @@
+"""Methods: one file each, a registry, and one small contract."""
+
+from mintad.models.base import AnomalyModel, Batches, InputShape, ModelConfig, Prediction
+from mintad.models.registry import create_model, list_models
+
+__all__ = [
+    "AnomalyModel",
+    "Batches",
+    "InputShape",
+    "ModelConfig",
+    "Prediction",
+    "create_model",
+    "list_models",
+]

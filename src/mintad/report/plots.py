@@ -1,0 +1,235 @@
+"""Small plots as SVG strings; their colours are CSS variables with a default."""
+
+from __future__ import annotations
+
+import math
+import re
+from xml.sax.saxutils import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_INK = "var(--ink, #18222b)"
+_MUTED = "var(--muted, #5c6975)"
+_LINE = "var(--line, #dfe4e8)"
+_GOOD = "var(--good, #2c6fb3)"
+_DEFECT = "var(--defect, #c4501b)"
+_MOST_BINS, _FEWEST_BINS = 40, 12
+
+
+def _text(content: str) -> str:
+    return escape(_NOT_XML.sub("\ufffd", content))
+
+
+def _svg(
+    width: int, height: int, identifier: str, title: str, description: str, body: list[str]
+) -> str:
+    name = _NOT_XML.sub("", identifier)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-labelledby="{name}-title {name}-description" class="plot" '
+        'font-family="inherit" font-size="12">'
+        f'<title id="{name}-title">{_text(title)}</title>'
+        f'<desc id="{name}-description">{_text(description)}</desc>' + "".join(body) + "</svg>"
+    )
+
+
+def _label(
+    x: float, y: float, content: str, anchor: str = "middle", colour: str = _MUTED, more: str = ""
+) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}"{more}>'
+        f"{_text(content)}</text>"
+    )
+
+
+def _segment(x1: float, y1: float, x2: float, y2: float, colour: str, more: str = "") -> str:
+    return (
+        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}"{more}/>'
+    )
+
+
+def nice_ticks(low: float, high: float, about: int = 5) -> list[float]:
+    """Round numbers inside `[low, high]`, in steps of 1, 2 or 5 times a power of ten."""
+    rough = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [number * step for number in range(first, last + 1)]
+
+
+def bin_edges(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Edges of equal bins over all scores `(N,)`: 12 to 40 bins.
+
+    The width is Freedman and Diaconis' for the good images, which lie closest together, or for
+    all of them where none is good.
+    """
+    if not len(scores):
+        return np.linspace(0.0, 1.0, _FEWEST_BINS + 1)
+    low, high = float(scores.min()), float(scores.max())
+    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-9):
+        margin = max(abs(low) * 0.05, 1e-6)
+        low, high = low - margin, high + margin
+    basis = scores[labels == 0] if (labels == 0).any() else scores
+    lower, upper = np.percentile(basis, (25, 75))
+    width = 2 * float(upper - lower) / len(basis) ** (1 / 3)
+    bins = _MOST_BINS if width <= 0 else math.ceil(min((high - low) / width, _MOST_BINS))
+    return np.linspace(low, high, min(max(bins, _FEWEST_BINS), _MOST_BINS) + 1)
+
+
+def score_histogram(
+    product: str,
+    scores: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    *,
+    threshold: float | None = None,
+    identifier: str = "histogram",
+) -> str:
+    """Image scores `(N,)` of good images above the axis, of defective ones (label 1) below it.
+
+    A bar's height is the share of its kind, on one scale for both. `identifier` is unique in
+    the page. `threshold` is drawn as a line.
+    """
+    width, height, left, right, top, bottom = 340, 220, 6, 6, 30, 36
+    good, defective = scores[labels == 0], scores[labels == 1]
+    edges = bin_edges(scores, labels)
+    if threshold is not None and not edges[0] <= threshold <= edges[-1]:
+        edges = np.linspace(min(edges[0], threshold), max(edges[-1], threshold), len(edges))
+    shares = [np.histogram(kind, edges)[0] / max(len(kind), 1) for kind in (good, defective)]
+    scale = (height - top - bottom) / max(shares[0].max() + shares[1].max(), 1e-9)
+    axis = top + shares[0].max() * scale if len(scores) else (top + height - bottom) / 2
+
+    def place(score: float) -> float:
+        return float(left + (score - edges[0]) / (edges[-1] - edges[0]) * (width - left - right))
+
+    body = []
+    ticks = nice_ticks(float(edges[0]), float(edges[-1]))
+    for tick in ticks:
+        body.append(_segment(place(tick), top, place(tick), height - bottom + 4, _LINE))
+        body.append(_label(place(tick), height - bottom + 17, f"{tick:.6g}"))
+    bar = place(float(edges[1])) - place(float(edges[0]))
+    gap = min(1.0, bar * 0.15)
+    for kind, colour, direction in ((shares[0], _GOOD, -1), (shares[1], _DEFECT, 1)):
+        for edge, share in zip(edges, kind, strict=False):
+            if share > 0:
+                tall = max(share * scale, 1.0)
+                above = axis - tall if direction < 0 else axis
+                body.append(
+                    f'<rect x="{place(float(edge)) + gap / 2:.1f}" y="{above:.1f}" '
+                    f'width="{bar - gap:.1f}" height="{tall:.1f}" fill="{colour}"/>'
+                )
+    body.append(_segment(left, axis, width - right, axis, _INK))
+    if threshold is not None:
+        x = place(threshold)
+        body.append(
+            _segment(x, top - 4, x, height - bottom, _INK, ' stroke-dasharray="4 3"')
+            + _label(min(max(x, 60), width - 60), top - 8, f"threshold {threshold:.4g}")
+        )
+    body.append(_legend(left, 12, _GOOD, f"Good {len(good):,}", "start"))
+    body.append(_legend(width - right, 12, _DEFECT, f"Defective {len(defective):,}", "end"))
+    body.append(_label(width / 2, height - 4, "image score"))
+    description = (
+        f"{_spread('good', good)} {_spread('defective', defective)} "
+        "Good images are drawn above the axis, defective ones below."
+    )
+    return _svg(width, height, identifier, f"Image scores of {product}", description, body)
+
+
+def _legend(x: float, y: float, colour: str, content: str, anchor: str) -> str:
+    square = x if anchor == "start" else x - 9
+    words = x + 14 if anchor == "start" else x - 14
+    return (
+        f'<rect x="{square:.1f}" y="{y - 9:.1f}" width="9" height="9" rx="2" fill="{colour}"/>'
+        + _label(words, y, content, anchor, _INK)
+    )
+
+
+def _spread(kind: str, scores: NDArray[np.floating]) -> str:
+    if not len(scores):
+        return f"No {kind} images."
+    return (
+        f"{len(scores)} {kind} images, scores from {scores.min():.4g} to {scores.max():.4g}, "
+        f"median {np.median(scores):.4g}."
+    )
+
+
+def roc_points(
+    scores: NDArray[np.floating], labels: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """False and true positive rates `(M,)` over all thresholds, from (0, 0) to (1, 1).
+
+    Both kinds of label, 0 and 1, must be present. Equal scores are one step.
+    """
+    scores, labels = scores[(labels == 0) | (labels == 1)], labels[(labels == 0) | (labels == 1)]
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    true = np.cumsum(labels[order] == 1)[ends]
+    false = np.cumsum(labels[order] == 0)[ends]
+    return np.append(0.0, false / false[-1]), np.append(0.0, true / true[-1])
+
+
+def _corners(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The points at which a path changes its direction, and its two ends."""
+    before = np.diff(x)[:-1] * np.diff(y)[1:]
+    after = np.diff(x)[1:] * np.diff(y)[:-1]
+    return np.concatenate(([True], ~np.isclose(before, after, rtol=1e-6, atol=0), [True]))
+
+
+def roc_curve(
+    product: str,
+    scores: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    *,
+    threshold: float | None = None,
+    identifier: str = "roc",
+) -> str:
+    """The ROC curve of image scores `(N,)` with its area; a note in its place if undefined.
+
+    An image counts as flagged when its score is above `threshold`; the dot marks that point.
+    """
+    side, left, top = 164, 46, 10
+    width, height = left + side + 10, 220
+    title = f"ROC curve of {product}"
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return left + x * side, top + (1 - y) * side
+
+    body = []
+    for tick in (0.0, 0.5, 1.0):
+        (x, floor), (wall, y) = at(tick, 0), at(0, tick)
+        body.append(_segment(x, top, x, floor + 4, _LINE) + _label(x, floor + 17, f"{tick:g}"))
+        body.append(_segment(wall - 4, y, left + side, y, _LINE))
+        body.append(_label(wall - 7, y + 4, f"{tick:g}", "end"))
+    body.append(_label(left + side / 2, height - 4, "false alarm rate"))
+    turn = f' transform="rotate(-90 12 {top + side / 2:.1f})"'
+    body.append(_label(12, top + side / 2, "defects found", more=turn))
+    good, defective = int((labels == 0).sum()), int((labels == 1).sum())
+    if not (good and defective):
+        reason = "no defective images" if good else "no good images"
+        body.append(_label(*at(0.5, 0.5), reason, more=' font-style="italic"'))
+        return _svg(width, height, identifier, title, f"Undefined: {reason}.", body)
+
+    false, true = roc_points(scores, labels)
+    area = float(np.sum(np.diff(false) * (true[1:] + true[:-1]) / 2))
+    keep = _corners(false, true)
+    corners = zip(false[keep].tolist(), true[keep].tolist(), strict=True)
+    path = " L".join("{:.1f} {:.1f}".format(*at(x, y)) for x, y in corners)
+    (x0, y0), (x1, y1) = at(0, 0), at(1, 1)
+    body.append(_segment(x0, y0, x1, y1, _MUTED, ' stroke-dasharray="2 4"'))
+    body.append(f'<path d="M{path} L{x1:.1f} {y0:.1f} Z" fill="{_GOOD}" fill-opacity="0.12"/>')
+    body.append(
+        f'<path d="M{path}" fill="none" stroke="{_GOOD}" stroke-width="2" stroke-linejoin="round"/>'
+    )
+    more = ' font-size="18" font-weight="600"'
+    body.append(_label(left + side - 10, top + side - 26, f"{area:.3f}", "end", _INK, more))
+    body.append(_label(left + side - 10, top + side - 11, "AUROC", "end"))
+    description = f"The area under the curve is {area:.3f}; {good} good, {defective} defective."
+    if threshold is not None:
+        alarms = float((scores[labels == 0] > threshold).mean())
+        found = float((scores[labels == 1] > threshold).mean())
+        x, y = at(alarms, found)
+        body.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{_INK}"/>')
+        description += f" At the threshold: {alarms:.1%} false alarms, {found:.1%} of defects."
+    return _svg(width, height, identifier, title, description, body)

@@ -1,0 +1,291 @@
+"""A training run: a directory that starts with a recipe and ends with a bundle."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import mintad
+from mintad.bundle import (
+    BackboneEntry,
+    Bundle,
+    Manifest,
+    ModelEntry,
+    ProductEntry,
+    load,
+    write_bundle,
+)
+from mintad.data import Dataset, Preprocessing, dataset_fingerprint
+from mintad.decisions import ScoreScale, fit_scale
+from mintad.errors import ConfigError, DataError
+from mintad.export.eager import BACKBONE_FILE, MODEL_FILE, state_arrays
+from mintad.features import Backbone, FeatureCache, create_backbone, default_cache_directory
+from mintad.features.extraction import stream_features
+from mintad.files import write_json
+from mintad.models import AnomalyModel, InputShape, create_model
+from mintad.training.fit import CHECKPOINT, fit
+from mintad.training.recipe import Recipe, load_recipe
+from mintad.training.tokens import TrainingTokens
+
+RUN_FILE = "run.json"
+METRICS_FILE = "metrics.json"
+FEWEST_IMAGES = 2
+
+Progress = Callable[[str, int, int], None]
+
+
+def train_run(
+    dataset: Dataset,
+    out: Path,
+    *,
+    recipe: str | Path,
+    overrides: Mapping[str, Any] | Iterable[str],
+    cache: Path | None,
+    use_cache: bool,
+    resume: bool,
+    progress: Progress | None,
+    bars: bool,
+) -> Bundle:
+    """See `mintad.train`."""
+    good = dataset.train.where(lambda sample: sample.label == 0)
+    counts = count_products(good, dataset.train)
+    fingerprint = dataset_fingerprint(good)
+    if resume:
+        chosen = _resumed_recipe(out, fingerprint)
+        if (out / "bundle" / "manifest.json").is_file():
+            return load(out)
+    else:
+        _check_empty(out)
+        chosen = load_recipe(recipe, overrides)
+    torch.manual_seed(chosen.seed)
+    backbone = create_backbone(chosen.backbone)
+    preprocessing = backbone.preprocessing(chosen.resize)
+    shape = InputShape(
+        channels=backbone.channels,
+        grid=backbone.grid(preprocessing.height, preprocessing.width),
+        image_size=(preprocessing.height, preprocessing.width),
+        products=len(counts),
+    )
+    model = create_model(chosen.model, chosen.switches, shape)
+    if not resume:
+        write_json(out / RUN_FILE, _describe(chosen, fingerprint, counts))
+
+    tokens = _tokens(good, tuple(counts), backbone, preprocessing, cache, use_cache, progress)
+    kept, held = hold_out(tokens.products, chosen.training.holdout, chosen.seed)
+    model = fit(model, tokens.of(kept), chosen, out, resume=resume, progress=bars)
+    scales = _scales(model, tokens.of(held), len(counts))
+    metrics = _product_accuracy(model, tokens.of(held))
+    write_json(out / METRICS_FILE, metrics)
+    manifest = _manifest(chosen, backbone, preprocessing, model, counts, scales, held, tokens)
+    manifest = manifest.model_copy(
+        update={"metrics": metrics, "data": {"fingerprint": fingerprint, "images": len(good)}}
+    )
+    files = {MODEL_FILE: state_arrays(model), BACKBONE_FILE: state_arrays(backbone)}
+    bundle = write_bundle(out / "bundle", manifest, files)
+    (out / CHECKPOINT).unlink(missing_ok=True)
+    return bundle
+
+
+def count_products(good: Dataset, train: Dataset) -> dict[str, int]:
+    """Good training images per product, sorted by name. Raises `DataError` for too few."""
+    counts = dict.fromkeys(train.products, 0)
+    for sample in good:
+        counts[sample.product] += 1
+    if not counts:
+        raise DataError(
+            "There are no training images.",
+            "Put good images into PRODUCT/train/good (or PRODUCT/*.png), one folder per product.",
+        )
+    for product, count in counts.items():
+        if count < FEWEST_IMAGES:
+            raise DataError(
+                f"The product {product} has {count} good training image"
+                f"{'' if count == 1 else 's'}; what is normal cannot be learned from that.",
+                f"Add at least {FEWEST_IMAGES} (better 20 or more), or leave the product out.",
+            )
+    return counts
+
+
+def hold_out(
+    products: NDArray[np.int64], share: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows to train on and rows held out: `share` of each product, at least one, at random.
+
+    With a share of zero, or one image of a product, the training rows stand in for held-out
+    ones.
+    """
+    rng = np.random.default_rng((seed, 1))
+    held: list[NDArray[np.int64]] = []
+    for product in np.unique(products):
+        rows = np.flatnonzero(products == product)
+        count = max(1, round(share * len(rows))) if share > 0 else 0
+        held.append(rng.permutation(rows)[:count])
+    out = np.sort(np.concatenate(held)).astype(np.int64)
+    everything = np.arange(len(products), dtype=np.int64)
+    if not len(out):
+        return everything, everything
+    return np.setdiff1d(everything, out), out
+
+
+def _tokens(
+    good: Dataset,
+    products: tuple[str, ...],
+    backbone: Backbone,
+    preprocessing: Preprocessing,
+    cache: Path | None,
+    use_cache: bool,
+    progress: Progress | None,
+) -> TrainingTokens:
+    numbers = np.array([products.index(sample.product) for sample in good], np.int64)
+    samples = good.samples
+    if use_cache:
+        table = FeatureCache(cache or default_cache_directory()).features(
+            samples,
+            backbone,
+            preprocessing,
+            progress=None if progress is None else lambda done, n: progress("features", done, n),
+        )
+        return TrainingTokens(lambda rows: table[rows], numbers)
+
+    def stream(rows: NDArray[np.int64]) -> NDArray[np.float16]:
+        chosen = [samples[row] for row in rows]
+        parts = [part for _, part in stream_features(chosen, backbone, preprocessing)]
+        return np.concatenate(parts)
+
+    return TrainingTokens(stream, numbers)
+
+
+@torch.inference_mode()
+def _scales(model: AnomalyModel, held: TrainingTokens, products: int) -> list[ScoreScale]:
+    scores = [model.predict(tokens, numbers).image_score for tokens, numbers in held.in_order()]
+    values = torch.cat(scores).float().numpy()
+    return [fit_scale(values[held.products == product]) for product in range(products)]
+
+
+@torch.inference_mode()
+def _product_accuracy(model: AnomalyModel, held: TrainingTokens) -> dict[str, float]:
+    right = total = 0
+    for tokens, numbers in held.in_order():
+        logits = model.predict(tokens).product_logits
+        if logits is None:
+            return {}
+        right += int((logits.argmax(dim=1) == numbers).sum())
+        total += len(numbers)
+    return {"held_out_product_accuracy": right / total}
+
+
+def _check_empty(out: Path) -> None:
+    if (out / RUN_FILE).exists():
+        raise ConfigError(
+            f"{out} already holds a run.", "Choose another --out, delete it, or add --resume."
+        )
+    if out.is_file():
+        raise ConfigError(f"{out} is a file.", "Name a folder for the run.")
+
+
+def _resumed_recipe(out: Path, fingerprint: str) -> Recipe:
+    file = out / RUN_FILE
+    if not file.is_file():
+        raise ConfigError(f"{out} holds no run to resume.", "Train without --resume.")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    if content["data"]["fingerprint"] != fingerprint:
+        raise ConfigError(
+            f"The training images are not those that the run in {out} began with.",
+            "Resume with the same images, or train anew into another folder.",
+        )
+    return Recipe.model_validate(content["recipe"])
+
+
+def _describe(recipe: Recipe, fingerprint: str, counts: dict[str, int]) -> dict[str, Any]:
+    return {
+        "recipe": recipe.model_dump(mode="json"),
+        "data": {"fingerprint": fingerprint, "good_training_images": counts},
+        "versions": package_versions(),
+        "git": _git_state(),
+        "machine": {"system": platform.platform(), "threads": torch.get_num_threads()},
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of mintad, Python and the packages that a number depends on."""
+    found = {"mintad": mintad.__version__, "python": platform.python_version()}
+    for package in ("torch", "timm", "lightning", "numpy", "pillow"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _git_state() -> str | None:
+    try:
+        result = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() or None
+
+
+def _manifest(
+    recipe: Recipe,
+    backbone: Backbone,
+    preprocessing: Preprocessing,
+    model: AnomalyModel,
+    counts: dict[str, int],
+    scales: list[ScoreScale],
+    held: NDArray[np.int64],
+    tokens: TrainingTokens,
+) -> Manifest:
+    held_counts = np.bincount(tokens.products[held], minlength=len(counts))
+    return Manifest(
+        mintad=mintad.__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        products=tuple(
+            ProductEntry(
+                name=name,
+                train_images=count,
+                held_out_images=int(number),
+                centre=scale.centre,
+                spread=scale.spread,
+            )
+            for (name, count), scale, number in zip(
+                counts.items(), scales, held_counts, strict=True
+            )
+        ),
+        preprocessing=preprocessing,
+        backbone=BackboneEntry(
+            name=backbone.config.name,
+            stages=backbone.stages,
+            stride=backbone.stride,
+            channels=backbone.channels,
+            digest=backbone.digest(),
+            weights_source=backbone.weights_source,
+            licence=backbone.licence,
+        ),
+        model=ModelEntry(
+            name=recipe.model,
+            switches=model.config.model_dump(mode="json"),
+            channels=model.shape.channels,
+            grid=model.shape.grid,
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+        ),
+        recipe=recipe.model_dump(mode="json"),
+        versions=package_versions(),
+        licences={"mintad": "Apache-2.0", backbone.config.name: backbone.licence},
+    )

@@ -1,0 +1,1 @@
+"""Recipes, and the training of a model on frozen features."""

@@ -1,0 +1,130 @@
+"""Fits a model: the closed form first, then the epochs of the recipe."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback, RichProgressBar
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from mintad.errors import ConfigError
+from mintad.files import raise_storage_error, replacing
+from mintad.models import AnomalyModel
+from mintad.training.module import TrainingModule
+from mintad.training.recipe import Recipe
+from mintad.training.tokens import TrainingTokens
+
+CHECKPOINT = "checkpoint.ckpt"
+
+
+class SaveEachEpoch(Callback):
+    """Keeps the state after every epoch in one file, whole or as it was before."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_epoch_end(self, trainer: Trainer, _: object) -> None:
+        """Writes the checkpoint beside its place and renames it."""
+        with replacing(self.path) as temporary:
+            trainer.save_checkpoint(temporary)
+
+
+def has_bfloat16() -> bool:
+    """Whether this machine multiplies bfloat16 matrices in hardware."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    flags = Path("/proc/cpuinfo")
+    if not flags.is_file():
+        return False
+    text = flags.read_text(encoding="utf-8", errors="replace")
+    return "amx_bf16" in text or "avx512_bf16" in text
+
+
+def precision(recipe: Recipe) -> str:
+    """The precision that this machine trains a recipe in: `float32` or `bfloat16`."""
+    chosen = recipe.training.precision
+    if chosen == "auto":
+        return "bfloat16" if has_bfloat16() else "float32"
+    return chosen
+
+
+def fit(
+    model: AnomalyModel,
+    tokens: TrainingTokens,
+    recipe: Recipe,
+    run: Path,
+    *,
+    resume: bool = False,
+    progress: bool = True,
+) -> AnomalyModel:
+    """The fitted model, in eval mode: the last epoch's, never a chosen one.
+
+    With `resume` the run goes on after its last whole epoch and ends with the same weights as
+    if it had never stopped. Raises `ConfigError` where there is nothing to resume,
+    `StorageError` on a full disk, `KeyboardInterrupt` on Ctrl-C; the last checkpoint stays.
+    """
+    checkpoint = run / CHECKPOINT
+    if resume and recipe.training.epochs > 0 and not checkpoint.is_file():
+        raise ConfigError(f"{run} holds no checkpoint to resume from.", "Train without --resume.")
+    if not resume:
+        model.fit(tokens.in_order)
+    if recipe.training.epochs == 0 or not model.trainable:
+        return model.eval()
+
+    module = TrainingModule(model, tokens, recipe.training, recipe.seed)
+    callbacks: list[Callback] = [SaveEachEpoch(checkpoint)]
+    if progress:
+        callbacks.append(RichProgressBar())
+    trainer = _trainer(recipe, run, callbacks, progress)
+    try:
+        with _interrupts(trainer):
+            trainer.fit(module, ckpt_path=checkpoint if resume else None, weights_only=False)
+    except OSError as error:
+        raise_storage_error(error, run)
+    return module.result
+
+
+@contextmanager
+def _interrupts(trainer: Trainer) -> Iterator[None]:
+    """Ctrl-C stays Ctrl-C: Lightning turns it into an exit and then ignores the next one."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        if not trainer.interrupted:
+            raise
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None
+
+
+def _trainer(recipe: Recipe, run: Path, callbacks: list[Callback], progress: bool) -> Trainer:
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="lightning")
+    return Trainer(
+        accelerator="auto",
+        devices=1,
+        max_epochs=recipe.training.epochs,
+        precision="bf16-mixed" if precision(recipe) == "bfloat16" else "32-true",
+        gradient_clip_val=recipe.training.clip_norm,
+        logger=[
+            CSVLogger(run, name="", version="logs"),
+            TensorBoardLogger(run, name="", version="logs"),
+        ],
+        callbacks=callbacks,
+        enable_checkpointing=False,
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        reload_dataloaders_every_n_epochs=1,
+        use_distributed_sampler=False,
+        log_every_n_steps=10,
+        num_sanity_val_steps=0,
+    )

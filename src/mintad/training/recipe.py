@@ -1,0 +1,127 @@
+"""Recipes are data: a TOML file that says what is trained, on which features, and how."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mintad.errors import ConfigError
+from mintad.features import BackboneConfig
+
+
+class TrainingConfig(BaseModel):
+    """How the gradient steps are made; `epochs = 0` leaves the closed form alone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = Field(ge=0)
+    batch_size: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=1e-4, gt=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    clip_norm: float = Field(default=0.1, gt=0)
+    schedule: Literal["step", "one-cycle", "constant"] = "step"
+    average: float = Field(default=0.0, ge=0, lt=1)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    holdout: float = Field(default=0.0, ge=0, le=0.5)
+
+
+class Recipe(BaseModel):
+    """What is trained: the method with its switches, the features it sees, and the steps."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    model: str
+    switches: dict[str, Any] = {}
+    backbone: BackboneConfig
+    resize: Literal["stretch", "pad"] = "stretch"
+    training: TrainingConfig
+    seed: int = 0
+
+
+def list_recipes() -> list[str]:
+    """The names of the recipes that mintad ships."""
+    folder = resources.files("mintad.training") / "recipes"
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def load_recipe(name: str | Path, overrides: Mapping[str, Any] | Iterable[str] = ()) -> Recipe:
+    """A recipe by name or from a TOML file, with any field overridden.
+
+    `overrides` maps dotted fields to values (`{"training.epochs": 5}`), or lists them as the
+    command line does (`["training.epochs=5", "backbone.name=efficientnet_lite0"]`), where each
+    value is read as TOML and otherwise taken as text. Raises `ConfigError` for an unknown
+    recipe or field, or a value that a field cannot take.
+    """
+    content = _read(name)
+    content.setdefault("name", Path(name).stem)
+    for field, value in _pairs(overrides):
+        _set(content, field, value)
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"Recipe {name}: {field}: {first['msg']} (got {first.get('input')!r}).",
+            "Correct that field; `mintad train --help` lists what a recipe holds.",
+        ) from None
+
+
+def _read(name: str | Path) -> dict[str, Any]:
+    path = Path(name)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise ConfigError(f"There is no recipe file {path}.", "Check the path.")
+        text = path.read_text(encoding="utf-8")
+    else:
+        if str(name) not in list_recipes():
+            raise ConfigError(
+                f"There is no recipe named {str(name)!r}.",
+                f"Choose one of: {', '.join(list_recipes())}, or name a .toml file.",
+            )
+        entry = resources.files("mintad.training") / "recipes" / f"{name}.toml"
+        text = entry.read_text(encoding="utf-8")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.", "Correct that line.") from None
+
+
+def _pairs(overrides: Mapping[str, Any] | Iterable[str]) -> Iterable[tuple[str, Any]]:
+    if isinstance(overrides, Mapping):
+        yield from overrides.items()
+        return
+    for text in overrides:
+        field, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(
+                f"--set {text!r} has no value.", "Write it as FIELD=VALUE: training.epochs=5."
+            )
+        yield field.strip(), _parse(value.strip())
+
+
+def _parse(value: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return value
+
+
+def _set(content: dict[str, Any], field: str, value: Any) -> None:
+    *sections, last = field.split(".")
+    for section in sections:
+        content = content.setdefault(section, {})
+        if not isinstance(content, dict):
+            raise ConfigError(f"{field} is not a field of a recipe.", "See `mintad train --help`.")
+    content[last] = value

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mintad.data import MemoryImage, Problem, Sample, read, validate
+from mintad.data.sample import Dataset
+
+
+def found(root: Path, **options) -> list[tuple[str, str, str]]:
+    """Severity, kind and name (relative to `root`) of every problem."""
+    return [
+        (problem.severity, problem.kind, problem.name.removeprefix(f"{root}/"))
+        for problem in validate(read(root), **options)
+    ]
+
+
+def test_a_clean_tree_has_no_problems(mvtec_tree):
+    assert validate(read(mvtec_tree)) == []
+    assert validate(read(mvtec_tree), workers=0) == []
+
+
+def test_unreadable_files_are_told_all_at_once(mvtec_tree, write):
+    good = mvtec_tree / "nut/train/good"
+    (good / "000.png").write_bytes(b"")
+    content = (good / "001.png").read_bytes()
+    (good / "001.png").write_bytes(content[: len(content) // 2])
+    (good / "002.png").write_text("a letter")
+    (mvtec_tree / "nut/ground_truth/crack/000_mask.png").write_bytes(b"")
+    dataset = read(mvtec_tree)
+    (mvtec_tree / "bolt/train/good/004.png").unlink()
+    problems = validate(dataset)
+    assert [(problem.severity, problem.kind) for problem in problems] == [
+        ("error", "empty"),
+        ("error", "empty"),
+        ("error", "missing"),
+        ("error", "truncated"),
+        ("error", "unreadable"),
+        ("warning", "few good images"),
+    ]
+    names = [Path(problem.name).relative_to(mvtec_tree).as_posix() for problem in problems[:5]]
+    assert names == [
+        "nut/ground_truth/crack/000_mask.png",
+        "nut/train/good/000.png",
+        "bolt/train/good/004.png",
+        "nut/train/good/001.png",
+        "nut/train/good/002.png",
+    ]
+    for problem in problems:
+        assert problem.name in problem.message
+        assert problem.mend.endswith(".")
+    assert validate(dataset, workers=0) == problems
+
+
+def test_the_pixel_limit(mvtec_tree):
+    assert {kind for _, kind, _ in found(mvtec_tree, max_pixels=100)} == {
+        "too large",
+        "no good images",
+    }
+
+
+def test_duplicates_within_and_across(mvtec_tree):
+    nut = mvtec_tree / "nut"
+    shutil.copy(nut / "train/good/000.png", nut / "train/good/copy.png")
+    shutil.copy(nut / "train/good/001.png", nut / "test/good/copy.png")
+    shutil.copy(nut / "train/good/002.png", mvtec_tree / "bolt/train/good/copy.png")
+    shutil.copy(nut / "test/good/000.png", nut / "test/crack/000.png")
+    assert found(mvtec_tree) == [
+        ("error", "duplicate in train and test", "nut/train/good/001.png"),
+        ("error", "duplicate in two products", "bolt/train/good/copy.png"),
+        ("error", "duplicate with two labels", "nut/test/crack/000.png"),
+        ("warning", "duplicate", "nut/train/good/000.png"),
+    ]
+    messages = {problem.kind: problem.message for problem in validate(read(mvtec_tree))}
+    assert "copy.png" in messages["duplicate"]
+    assert "bolt and nut" in messages["duplicate in two products"]
+
+
+def test_duplicates_are_found_through_another_encoding(mvtec_tree, write, paint):
+    write("line/nut/train/good/a.bmp", paint(77))
+    write("line/nut/train/good/b.tif", paint(77))
+    assert found(mvtec_tree) == [("warning", "duplicate", "nut/train/good/a.bmp")]
+
+
+def test_many_copies_are_one_problem(mvtec_tree):
+    good = mvtec_tree / "nut/train/good"
+    for number in range(8):
+        shutil.copy(good / "000.png", good / f"copy{number}.png")
+    (problem,) = validate(read(mvtec_tree))
+    assert "and 5 more" in problem.message
+
+
+def test_masks(mvtec_tree, write_mask, write):
+    truth = "line/nut/ground_truth"
+    (mvtec_tree / "nut/ground_truth/crack/000_mask.png").unlink()
+    write_mask(f"{truth}/crack/001_mask.png", (16, 12))
+    write_mask(f"{truth}/crack/999_mask.png")
+    write_mask(f"{truth}/scratch/000_mask.png")
+    write("line/nut/test/crack/002.png")
+    write_mask(f"{truth}/crack/002_mask.png", value=0)
+    write_mask(f"{truth}/good/000_mask.png")
+    write_mask(f"{truth}/good/001_mask.png", value=0)
+    assert found(mvtec_tree) == [
+        ("error", "empty mask", "nut/ground_truth/crack/002_mask.png"),
+        ("error", "mask of another size", "nut/ground_truth/crack/001_mask.png"),
+        ("error", "mask on good image", "nut/ground_truth/good/000_mask.png"),
+        ("warning", "defect without mask", "nut/test/crack/000.png"),
+        ("warning", "mask without image", "nut/ground_truth/crack/999_mask.png"),
+        ("warning", "mask without image", "nut/ground_truth/scratch/000_mask.png"),
+    ]
+    (sizes,) = [
+        problem for problem in validate(read(mvtec_tree)) if problem.kind == "mask of another size"
+    ]
+    assert "12 x 16 pixels" in sizes.message
+    assert "16 x 12 pixels" in sizes.message
+
+
+def test_no_masks_at_all_are_no_problem(mvtec_tree):
+    shutil.rmtree(mvtec_tree / "nut/ground_truth")
+    assert found(mvtec_tree) == []
+
+
+def test_a_part_of_a_data_set_does_not_miss_the_rest(mvtec_tree):
+    assert validate(read(mvtec_tree).train) == []
+
+
+def test_masks_of_one_product_given_as_root(mvtec_tree, write_mask):
+    write_mask("line/nut/ground_truth/crack/999_mask.png")
+    (problem,) = validate(read(mvtec_tree / "nut"))
+    assert problem.kind == "mask without image"
+
+
+def test_too_few_good_images(mvtec_tree, write):
+    for number in range(1, 10):
+        (mvtec_tree / f"nut/train/good/{number:03d}.png").unlink()
+    for number in range(7, 10):
+        (mvtec_tree / f"bolt/train/good/{number:03d}.png").unlink()
+    write("line/washer/test/good/000.png")
+    assert found(mvtec_tree) == [
+        ("error", "few good images", "nut"),
+        ("error", "no good images", "washer"),
+        ("warning", "few good images", "bolt"),
+    ]
+
+
+def test_a_set_for_evaluation_is_a_warning(mvtec_tree):
+    for product in ("nut", "bolt"):
+        shutil.rmtree(mvtec_tree / product / "train")
+    assert found(mvtec_tree) == [
+        ("warning", "no good images", "bolt"),
+        ("warning", "no good images", "nut"),
+    ]
+
+
+def test_unusual_sizes(mvtec_tree, write, paint):
+    write("line/nut/train/good/large.png", paint(1, 24, 32))
+    write("line/nut/train/good/near.png", paint(2, 13, 17))
+    write("line/nut/train/good/turned.png", paint(3, 19, 12))
+    assert found(mvtec_tree) == [
+        ("warning", "unusual size", "nut/train/good/large.png"),
+        ("warning", "unusual size", "nut/train/good/turned.png"),
+    ]
+
+
+def test_a_product_of_many_sizes_is_no_problem(tmp_path, write, paint):
+    rng = np.random.default_rng(0)
+    for number in range(30):
+        height, width = rng.integers(20, 70, 2)
+        write(f"tile/{number}.png", paint(number, int(height), int(width)))
+    assert found(tmp_path) == []
+    write("tile/huge.png", paint(99, 900, 40))
+    assert found(tmp_path) == [("warning", "unusual size", "tile/huge.png")]
+
+
+def test_mixed_grey_and_colour(mvtec_tree, write, paint):
+    write("line/nut/train/good/grey.png", paint(1)[..., 0])
+    assert found(mvtec_tree) == [("warning", "mixed grey and colour", "nut")]
+    (problem,) = validate(read(mvtec_tree))
+    assert "1 grey and 14 colour" in problem.message
+    assert "grey.png" in problem.message
+
+
+def test_grey_stored_as_colour_is_grey(tmp_path, write, paint):
+    for number in range(10):
+        grey = paint(number)[..., 0]
+        write(f"nut/{number}.png", grey if number % 2 else np.repeat(grey[..., None], 3, axis=2))
+    assert found(tmp_path) == []
+
+
+def test_label_contradictions(paint):
+    def sample(number: int, split: str, label: int, defect_type: str | None) -> Sample:
+        image = MemoryImage(f"image {number}", paint(number))
+        return Sample("nut", split, image, label, defect_type)  # type: ignore[arg-type]
+
+    samples = [sample(number, "train", 0, "good") for number in range(8)]
+    samples += [
+        sample(10, "train", 1, "crack"),
+        sample(11, "test", 0, "crack"),
+        sample(12, "test", 1, "good"),
+        sample(13, "test", 1, "crack"),
+        sample(14, "test", 0, None),
+        sample(15, "test", 1, None),
+    ]
+    problems = validate(Dataset(tuple(samples)))
+    assert [(problem.kind, problem.name) for problem in problems] == [
+        ("label contradiction", f"image {number}") for number in (10, 11, 12)
+    ]
+
+
+def test_progress_counts_every_sample(mvtec_tree):
+    dataset = read(mvtec_tree)
+    done: list[int] = []
+    validate(dataset, progress=done.append)
+    assert done == list(range(1, len(dataset) + 1))
+
+
+def test_a_problem_reads_as_a_sentence():
+    problem = Problem("error", "empty", "a.png", "The image a.png is empty.", "Copy it again.")
+    assert str(problem) == "error: The image a.png is empty. Copy it again."
+    with pytest.raises(AttributeError):
+        problem.name = "b.png"  # type: ignore[misc]

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from mintad.metrics.curves import image_metrics, overlap_area, rank, roc_curve
+
+Labelled = list[tuple[float, int]]
+
+ties = st.integers(-5, 5).map(float)
+values = st.floats(-1e30, 1e30, allow_nan=False)
+labelled = st.lists(st.tuples(ties | values, st.integers(0, 1)), min_size=2, max_size=60).filter(
+    lambda pairs: len({label for _, label in pairs}) == 2
+)
+
+
+def split(pairs: Labelled) -> tuple[np.ndarray, np.ndarray]:
+    scores, labels = zip(*pairs, strict=True)
+    return np.array(scores), np.array(labels)
+
+
+def reference_f1_max(scores: np.ndarray, labels: np.ndarray) -> float:
+    return max(reference.f1_score(labels, scores >= threshold) for threshold in np.unique(scores))
+
+
+@settings(max_examples=150, deadline=None)
+@given(labelled)
+def test_image_metrics_equal_those_of_scikit_learn(pairs: Labelled) -> None:
+    scores, labels = split(pairs)
+    found = image_metrics(scores, labels)
+    assert found.auroc == pytest.approx(reference.roc_auc_score(labels, scores), abs=1e-12)
+    assert found.ap == pytest.approx(reference.average_precision_score(labels, scores), abs=1e-12)
+    assert found.f1max == pytest.approx(reference_f1_max(scores, labels), abs=1e-12)
+    at_threshold = reference.f1_score(labels, scores >= found.threshold)
+    assert at_threshold == pytest.approx(found.f1max, abs=1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(labelled)
+def test_roc_curve_equals_that_of_scikit_learn(pairs: Labelled) -> None:
+    scores, labels = split(pairs)
+    expected = reference.roc_curve(labels, scores, drop_intermediate=False)
+    for found, wanted in zip(roc_curve(scores, labels), expected[:2], strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-12)
+
+
+@settings(deadline=None)
+@given(labelled, st.randoms(use_true_random=False))
+def test_order_of_the_images_does_not_matter(pairs: Labelled, random: object) -> None:
+    shuffled = pairs.copy()
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert image_metrics(*split(pairs)) == image_metrics(*split(shuffled))
+
+
+@settings(deadline=None)
+@given(labelled)
+def test_strictly_monotone_transforms_change_nothing(pairs: Labelled) -> None:
+    scores, labels = split(pairs)
+    transformed = np.arctan(scores)
+    assume(len(np.unique(transformed)) == len(np.unique(scores)))
+    before, after = image_metrics(scores, labels), image_metrics(transformed, labels)
+    assert (before.auroc, before.ap, before.f1max) == (after.auroc, after.ap, after.f1max)
+
+
+@settings(deadline=None)
+@given(labelled)
+def test_auroc_of_the_negated_scores_is_the_complement(pairs: Labelled) -> None:
+    scores, labels = split(pairs)
+    both = image_metrics(scores, labels).auroc + image_metrics(-scores, labels).auroc
+    assert both == pytest.approx(1.0, abs=1e-12)
+
+
+def test_constant_scores() -> None:
+    found = image_metrics(np.zeros(4), [0, 0, 0, 1])
+    assert (found.auroc, found.ap) == (0.5, 0.25)
+    assert found.f1max == pytest.approx(0.4)
+
+
+def test_rank_joins_equal_scores() -> None:
+    scores, positives, negatives = rank(
+        [1.0, 3.0, 1.0, -0.0, 0.0], [1, 0, 0, 1, 1], [0, 1, 1, 0, 0]
+    )
+    assert scores.tolist() == [3.0, 1.0, 0.0]
+    assert positives.tolist() == [0.0, 1.0, 2.0]
+    assert negatives.tolist() == [1.0, 1.0, 0.0]
+    assert all(values.size == 0 for values in rank([], [], []))
+
+
+def test_overlap_area_by_hand() -> None:
+    # Rates 0, 0.2, 0.4, 1 and overlaps 0, 0.5, 0.7, 1; at 0.3 the curve is at 0.6.
+    area = overlap_area(np.array([0.5, 0.2, 0.3]), np.array([0.2, 0.2, 0.6]))
+    assert area == pytest.approx((0.2 * 0.25 + 0.1 * 0.55) / 0.3, abs=1e-12)
+    perfect = overlap_area(np.array([1.0, 0.0]), np.array([0.0, 5.0]))
+    assert perfect == pytest.approx(1.0, abs=1e-12)
+    constant = overlap_area(np.array([3.0]), np.array([9.0]))
+    assert constant == pytest.approx(0.15, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels", "message"),
+    [
+        ([1.0, np.nan], [0, 1], "NaN"),
+        ([1.0, np.inf], [0, 1], "infinite"),
+        ([1.0, 2.0], [0, 2], "label"),
+        ([1.0, 2.0], [1, 1], "both"),
+        ([1.0, 2.0], [0, 0], "both"),
+        ([1.0, 2.0, 3.0], [0, 1], "lists"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(
+    scores: list[float], labels: list[int], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        image_metrics(scores, labels)
