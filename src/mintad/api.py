@@ -28,7 +28,6 @@ def train(
     use_cache: bool = True,
     resume: bool = False,
     progress: Progress | None = None,
-    bars: bool = False,
 ) -> Bundle:
     """One model over all products of `data`, from their good training images; the bundle.
 
@@ -51,7 +50,6 @@ def train(
         use_cache=use_cache,
         resume=resume,
         progress=progress,
-        bars=bars,
     )
 
 

@@ -54,7 +54,8 @@ def evaluate(
             raise DataError(
                 inspection.error, "Mend or remove the image; `mintad validate` lists them all."
             )
-        assert inspection.score is not None and inspection.anomaly_map is not None
+        assert inspection.score is not None
+        assert inspection.anomaly_map is not None
         assert sample.label is not None
         evaluator.update(
             sample.product,

@@ -15,6 +15,17 @@ from typing import Any
 from mintad.errors import StorageError
 
 
+_FORBIDDEN = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed into its place when the block ends well.
@@ -50,10 +61,10 @@ def raise_storage_error(error: OSError, path: Path) -> None:
             f"The disk is full: {path} could not be written ({free:.0f} MB are free).",
             "Free some space, or choose another place, then run the same command again.",
         ) from error
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno in _FORBIDDEN:
         raise StorageError(
             f"{path} cannot be written: {os.strerror(error.errno)}.",
-            "Choose a folder that you may write to.",
+            "Choose another place, one that you may write to.",
         ) from error
     raise error
 

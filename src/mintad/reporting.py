@@ -69,7 +69,8 @@ def _examples(inspector: Inspector, result: Evaluated, count: int) -> list[Examp
     for (kind, _), (sample, inspection) in zip(
         wanted, inspect_samples(inspector, samples), strict=True
     ):
-        assert inspection.anomaly_map is not None and inspection.score is not None
+        assert inspection.anomaly_map is not None
+        assert inspection.score is not None
         assert sample.label is not None
         image = decode_image(sample.image)
         size = (image.shape[0], image.shape[1])

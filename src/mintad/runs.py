@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
@@ -35,9 +34,9 @@ from mintad.files import write_json
 from mintad.models import AnomalyModel, InputShape, create_model
 from mintad.training.fit import CHECKPOINT, fit
 from mintad.training.recipe import Recipe, load_recipe
+from mintad.training.run_file import RUN_FILE, read_run_file
 from mintad.training.tokens import TrainingTokens
 
-RUN_FILE = "run.json"
 METRICS_FILE = "metrics.json"
 FEWEST_IMAGES = 2
 
@@ -54,14 +53,15 @@ def train_run(
     use_cache: bool,
     resume: bool,
     progress: Progress | None,
-    bars: bool,
 ) -> Bundle:
     """See `mintad.train`."""
     good = dataset.train.where(lambda sample: sample.label == 0)
     counts = count_products(good, dataset.train)
     fingerprint = dataset_fingerprint(good)
+    overrides = overrides if isinstance(overrides, Mapping) else list(overrides)
     if resume:
-        chosen = _resumed_recipe(out, fingerprint)
+        asked = load_recipe(recipe, overrides) if overrides or recipe != "default" else None
+        chosen = _resumed_recipe(out, fingerprint, asked)
         if (out / "bundle" / "manifest.json").is_file():
             return load(out)
     else:
@@ -77,12 +77,11 @@ def train_run(
         products=len(counts),
     )
     model = create_model(chosen.model, chosen.switches, shape)
+    tokens = _tokens(good, tuple(counts), backbone, preprocessing, cache, use_cache, progress)
     if not resume:
         write_json(out / RUN_FILE, _describe(chosen, fingerprint, counts))
-
-    tokens = _tokens(good, tuple(counts), backbone, preprocessing, cache, use_cache, progress)
     kept, held = hold_out(tokens.products, chosen.training.holdout, chosen.seed)
-    model = fit(model, tokens.of(kept), chosen, out, resume=resume, progress=bars)
+    model = fit(model, tokens.of(kept), chosen, out, resume=resume, progress=progress)
     scales = _scales(model, tokens.of(held), len(counts))
     metrics = _product_accuracy(model, tokens.of(held))
     write_json(out / METRICS_FILE, metrics)
@@ -193,17 +192,21 @@ def _check_empty(out: Path) -> None:
         raise ConfigError(f"{out} is a file.", "Name a folder for the run.")
 
 
-def _resumed_recipe(out: Path, fingerprint: str) -> Recipe:
-    file = out / RUN_FILE
-    if not file.is_file():
+def _resumed_recipe(out: Path, fingerprint: str, asked: Recipe | None) -> Recipe:
+    begun = read_run_file(out)
+    if begun is None:
         raise ConfigError(f"{out} holds no run to resume.", "Train without --resume.")
-    content = json.loads(file.read_text(encoding="utf-8"))
-    if content["data"]["fingerprint"] != fingerprint:
+    if begun.fingerprint != fingerprint:
         raise ConfigError(
             f"The training images are not those that the run in {out} began with.",
             "Resume with the same images, or train anew into another folder.",
         )
-    return Recipe.model_validate(content["recipe"])
+    if asked is not None and asked != begun.recipe:
+        raise ConfigError(
+            f"The run in {out} began with another recipe.",
+            "Resume it without --recipe, --set and --seed, or train anew into another folder.",
+        )
+    return begun.recipe
 
 
 def _describe(recipe: Recipe, fingerprint: str, counts: dict[str, int]) -> dict[str, Any]:
@@ -273,6 +276,7 @@ def _manifest(
             name=backbone.config.name,
             stages=backbone.stages,
             stride=backbone.stride,
+            sampling=backbone.config.sampling,
             channels=backbone.channels,
             digest=backbone.digest(),
             weights_source=backbone.weights_source,

@@ -26,7 +26,7 @@ def reference_f1_max(scores: np.ndarray, labels: np.ndarray) -> float:
     return max(reference.f1_score(labels, scores >= threshold) for threshold in np.unique(scores))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(labelled)
 def test_image_metrics_equal_those_of_scikit_learn(pairs: Labelled) -> None:
     scores, labels = split(pairs)
@@ -38,7 +38,7 @@ def test_image_metrics_equal_those_of_scikit_learn(pairs: Labelled) -> None:
     assert at_threshold == pytest.approx(found.f1max, abs=1e-12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(labelled)
 def test_roc_curve_equals_that_of_scikit_learn(pairs: Labelled) -> None:
     scores, labels = split(pairs)

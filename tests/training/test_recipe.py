@@ -62,5 +62,5 @@ def test_what_a_recipe_cannot_be_is_refused_by_name(
 def test_a_file_that_is_not_toml_is_refused_by_name(tmp_path: Path) -> None:
     file = tmp_path / "broken.toml"
     file.write_text("model = ", encoding="utf-8")
-    with pytest.raises(ConfigError, match="broken.toml"):
+    with pytest.raises(ConfigError, match=r"broken\.toml"):
         load_recipe(file)

@@ -157,7 +157,7 @@ def test_processes_share_an_epoch_without_a_row_twice() -> None:
         [t.flatten().tolist() for t, _ in EpochBatches(tokens, 4, 0, 3, rank, world=2)]
         for rank in range(2)
     ]
-    assert sorted(sum(whole, [])) == list(range(50))
+    assert sorted(row for rows in whole for row in rows) == list(range(50))
     assert len(halves[0]) == len(halves[1])
     for both, one, other in zip(whole, *halves, strict=False):
         assert sorted(both) == sorted(one + other)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from mintad.data import Preprocessing
 
-FORMAT = 1
+FORMAT: Final = 1
 """The version of the layout; a reader refuses any other."""
 
 
@@ -52,6 +52,7 @@ class BackboneEntry(_Entry):
     name: str
     stages: tuple[int, ...]
     stride: int
+    sampling: Literal["bilinear", "area"]
     channels: int
     digest: str
     weights_source: str

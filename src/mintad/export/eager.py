@@ -19,7 +19,7 @@ BACKBONE_FILE = "backbone.safetensors"
 
 
 def to_tokens(features: Tensor) -> Tensor:
-    """Features `(B, C, H, W)` to tokens `(B, P, C)`, rounded to half precision as the cache does."""
+    """Features `(B, C, H, W)` to tokens `(B, P, C)`, rounded to half precision as in the cache."""
     limit = torch.finfo(torch.float16).max
     return features.clamp(-limit, limit).half().float().flatten(2).transpose(1, 2)  # (B, P, C)
 
@@ -68,6 +68,7 @@ def load_backbone(bundle: Bundle) -> Backbone:
         name=entry.name,
         stages=entry.stages,
         stride=entry.stride,
+        sampling=entry.sampling,
         input_size=(preprocessing.height, preprocessing.width),
     )
     return restore_backbone(config, _state(bundle, BACKBONE_FILE))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mintad.data import Preprocessing
 
 _Positive = Annotated[int, Field(gt=0)]
+Sampling = Literal["bilinear", "area"]
 
 
 class BackboneConfig(BaseModel):
@@ -34,7 +35,9 @@ class BackboneConfig(BaseModel):
     `stages` are 0-based and ascending (blocks, for a vision transformer); None takes the
     registry's. `weights` is "auto", "random" or a path. `input_size` is (height, width) in
     pixels. `stride` sets the grid: 16 gives 14x14 at 224; None takes the registry's, which is
-    16 for a convolutional network and the patch size for a vision transformer.
+    16 for a convolutional network and the patch size for a vision transformer. `sampling` is how
+    a finer stage comes to the grid: "bilinear" samples points, corners aligned, as UniAD does;
+    "area" averages the cells that a position covers, and nothing between two points is missed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,12 +47,13 @@ class BackboneConfig(BaseModel):
     weights: str = "auto"
     input_size: tuple[_Positive, _Positive] | None = None
     stride: _Positive | None = None
+    sampling: Sampling = "bilinear"
 
 
 class Backbone(nn.Module):
     """A frozen network, in eval mode for ever: `float32 (B, 3, h, w)` to `(B, C, H, W)`.
 
-    Every chosen stage is bilinearly resized to the grid, corners aligned, and the stages are
+    Every chosen stage is resized to the grid as `config.sampling` says, and the stages are
     concatenated in order. Made by `create_backbone`.
     """
 
@@ -97,7 +101,7 @@ class Backbone(nn.Module):
             output_fmt="NCHW",
             intermediates_only=True,
         )
-        return torch.cat([_resized(stage, grid) for stage in maps], dim=1)  # (B, C, H, W)
+        return torch.cat([_resized(stage, grid, self.config.sampling) for stage in maps], dim=1)  # (B, C, H, W)
 
     def preprocessing(self, resize: Literal["stretch", "pad"] = "stretch") -> Preprocessing:
         """How an image is made fit for this backbone."""
@@ -115,7 +119,7 @@ class Backbone(nn.Module):
 
     def digest(self) -> str:
         """SHA-256 of the weights and of what is taken from them: equal digest, equal features."""
-        taken = [self.spec.timm_name.split(".")[0], self.stages, self.stride]
+        taken = [self.spec.timm_name.split(".")[0], self.stages, self.stride, self.config.sampling]
         result = hashlib.sha256(json.dumps(taken).encode())
         for key, value in sorted(self.network.state_dict().items()):
             array = value.detach().cpu().contiguous()
@@ -146,10 +150,15 @@ def create_backbone(config: BackboneConfig) -> Backbone:
     return backbone
 
 
-def _resized(stage: Tensor, grid: tuple[int, int]) -> Tensor:
-    if stage.shape[-2:] == grid:
+def _resized(stage: Tensor, grid: tuple[int, int], sampling: Sampling) -> Tensor:
+    size = tuple(stage.shape[-2:])
+    if size == grid:
         return stage
-    return F.interpolate(stage, size=grid, mode="bilinear", align_corners=True)
+    if sampling == "bilinear":
+        return F.interpolate(stage, size=grid, mode="bilinear", align_corners=True)
+    if size[0] >= grid[0] and size[1] >= grid[1]:
+        return F.adaptive_avg_pool2d(stage, grid)
+    return F.interpolate(stage, size=grid, mode="bilinear", align_corners=False)
 
 
 def _checked_stages(config: BackboneConfig, spec: BackboneSpec) -> tuple[int, ...]:

@@ -48,7 +48,7 @@ class Attention(nn.Module):
         return self.out(seen.transpose(1, 2).flatten(2))  # (B, P, D)
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (B, heads, P, D / heads)
+        return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)  # (B, heads, P, D / heads)
 
 
 def neighbour_mask(grid: tuple[int, int], window: tuple[int, int] = (7, 7)) -> Tensor:

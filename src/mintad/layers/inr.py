@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -40,10 +41,11 @@ class ImplicitQuery(nn.Module):
         self.modulator = nn.ModuleList(modulator)
         self.out = nn.Linear(dim, dim)
         if self.full:
-            self.phase = nn.ModuleList(nn.Linear(dim, 2 * dim) for _ in range(layers))
-            for layer in self.phase:
+            phase = [nn.Linear(dim, 2 * dim) for _ in range(layers)]
+            for layer in phase:
                 nn.init.zeros_(layer.weight)
                 nn.init.zeros_(layer.bias)
+            self.phase = nn.ModuleList(phase)
         for i, layer in enumerate(synthesis):
             bound = 1 / 3 if i == 0 else (6 / dim) ** 0.5 / omega
             nn.init.uniform_(layer.weight, -bound, bound)
@@ -80,7 +82,7 @@ class TokenMlpQuery(nn.Module):
         self.hidden = nn.Sequential(
             *(
                 part
-                for before, after in zip(sizes[:-1], sizes[1:], strict=True)
+                for before, after in pairwise(sizes)
                 for part in (nn.Linear(before, after), nn.ReLU())
             )
         )

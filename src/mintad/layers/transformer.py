@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from torch import Tensor, nn
@@ -37,14 +38,11 @@ class Residual(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.post = norm == "post"
 
-    def before(self, x: Tensor) -> Tensor:
-        """What the branch reads."""
-        return x if self.post else self.norm(x)
-
-    def after(self, x: Tensor, branch: Tensor) -> Tensor:
-        """The sum of the input and what the branch says."""
-        total = x + self.dropout(branch)
-        return self.norm(total) if self.post else total
+    def forward(self, x: Tensor, branch: Callable[[Tensor], Tensor]) -> Tensor:
+        """The sum of `x` `(B, P, D)` and what the branch makes of it."""
+        if self.post:
+            return self.norm(x + self.dropout(branch(x)))
+        return x + self.dropout(branch(self.norm(x)))
 
 
 class EncoderLayer(nn.Module):
@@ -60,11 +58,13 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x: Tensor, position: Tensor, blocked: Tensor | None = None) -> Tensor:
         """Tokens `(B, P, D)` and their position embedding `(P, D)` to tokens `(B, P, D)`."""
+
+        def attention(x: Tensor) -> Tensor:
+            placed = x + position
+            return self.attention(placed, placed, x, blocked)
+
         attend, feed = self.residuals
-        normed = attend.before(x)
-        placed = normed + position
-        x = attend.after(x, self.attention(placed, placed, normed, blocked))
-        return feed.after(x, self.feed_forward(feed.before(x)))
+        return feed(attend(x, attention), self.feed_forward)
 
 
 class DecoderLayer(nn.Module):
@@ -92,13 +92,15 @@ class DecoderLayer(nn.Module):
         blocked: Tensor | None = None,
     ) -> Tensor:
         """`query`, `memory` and `previous` are `(B, P, D)`, `position` is `(P, D)`."""
+
+        def from_memory(x: Tensor) -> Tensor:
+            return self.to_memory(x + position, memory + position, memory, blocked)
+
+        def from_previous(x: Tensor) -> Tensor:
+            return self.to_previous(x + position, previous + position, previous, blocked)
+
         first, second, feed = self.residuals
-        x = query
-        normed = first.before(x) + position
-        x = first.after(x, self.to_memory(normed, memory + position, memory, blocked))
-        normed = second.before(x) + position
-        x = second.after(x, self.to_previous(normed, previous + position, previous, blocked))
-        return feed.after(x, self.feed_forward(feed.before(x)))
+        return feed(second(first(query, from_memory), from_previous), self.feed_forward)
 
 
 class Encoder(nn.Module):

@@ -86,7 +86,7 @@ class Evaluation:
 class Evaluator:
     """Gathers image scores and anomaly maps of many products, in any order.
 
-    Pixels take about 5 MB per product however many maps there are; image scores are kept.
+    Pixels take about 8 MB per product however many maps there are; image scores are kept.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:

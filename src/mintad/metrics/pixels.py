@@ -18,10 +18,10 @@ from mintad.metrics import curves
 from mintad.metrics.regions import region_weights
 from mintad.metrics.tables import Gatherer, Table
 
-CAPACITY = 2**16
-"""Rows of good pixels, 12 bytes each; twice as many rows of defective ones, 20 bytes each."""
+CAPACITY = 2**17
+"""Rows of each table: 12 bytes each for good pixels, 20 for defective ones."""
 
-PENDING = 2**18
+PENDING = 2**19
 """Good pixels that wait to be sorted together, 4 bytes each; a quarter as many defective ones."""
 
 
@@ -40,7 +40,7 @@ class PixelAccumulator:
     """Gathers the pixels of one product, or of several, for the pixel metrics.
 
     The metrics are exact while neither class has more than `capacity` distinct scores. Memory is
-    bounded for any number of maps: about 5 MB with the capacity given here.
+    bounded for any number of maps: about 8 MB with the capacity given here.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -50,7 +50,7 @@ class PixelAccumulator:
         self.defective_pixels = 0
         self.regions = 0
         self._good = Gatherer(1, capacity, PENDING)
-        self._defective = Gatherer(2, 2 * capacity, PENDING // 4)
+        self._defective = Gatherer(2, capacity, PENDING // 4)
 
     def update(self, anomaly_map: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
         """Add a map `(H, W)` with its mask `(H, W)`, True on defective pixels.

@@ -40,23 +40,28 @@ class Table:
     def within(self, capacity: int) -> Table:
         """The table itself, or one of at most `capacity` rows that are joined neighbours.
 
-        Rows end at even steps of each weight, and of the logarithm of the rank, so that the
+        Rows begin at even steps of each weight, and of the logarithm of the rank, so that the
         highest scores stay apart: they decide precision where defective pixels are few.
         """
         if self.keys.size <= capacity:
             return self
         total = np.cumsum(self.weights, axis=1)  # (K, D)
-        steps = capacity // (2 * len(total))
-        grids = [np.linspace(0.0, row[-1], steps + 1)[1:] for row in total]
-        ends = [np.searchsorted(row, grid) for row, grid in zip(total, grids, strict=True)]
-        top = steps / 16.0  # below this rank even steps of the logarithm would be less than 1
         pixels = total[0]
-        ranks = top * np.expm1(np.linspace(0.0, np.log1p(pixels[-1] / top), capacity // 2))
-        ends.append(np.searchsorted(pixels, ranks))
-        last = np.unique(np.minimum(np.concatenate(ends), self.keys.size - 1))
-        at_end = total[:, last]
+        steps = capacity // (2 * len(total)) - 1
+        top = capacity / 32  # below this rank even steps of the logarithm would be less than 1
+        is_first = np.zeros(self.keys.size, dtype=bool)
+        is_first[0] = True
+        for row in total:
+            _mark_steps(is_first, row * (steps / row[-1]))
+        ranks = np.log(1.0 + pixels / top)
+        _mark_steps(is_first, ranks * ((capacity // 2 - 2) / ranks[-1]))
+        first = np.flatnonzero(is_first)
+        rows = np.diff(first, append=self.keys.size)
+        at_end = total[:, first + rows - 1]
         before = np.concatenate((np.zeros((len(total), 1)), at_end[:, :-1]), axis=1)
-        middle = np.searchsorted(pixels, (before[0] + at_end[0]) / 2)
+        half = (before[0] + at_end[0]) / 2
+        half[::2] += 0.25  # of two middle pixels, now the higher, now the lower
+        middle = first + np.add.reduceat(pixels < np.repeat(half, rows), first, dtype=np.int64)
         return Table(self.keys[middle], at_end - before)
 
 
@@ -73,6 +78,8 @@ class Gatherer:
 
     def add(self, scores: Scores, weights: Floats | None = None) -> None:
         """Add pixels `(N,)`, with one further weight each `(N,)` for a table of two columns."""
+        if not scores.size:
+            return
         self._keys.append(np.subtract(np.float32(0.0), scores))  # -0.0 becomes 0.0
         if weights is not None:
             self._weights.append(weights)
@@ -99,6 +106,12 @@ class Gatherer:
             recent = recent.within(self.capacity)
             self._table = self._table.merged(recent).within(self.capacity)
         return self._table
+
+
+def _mark_steps(is_first: NDArray[np.bool_], level: Floats) -> None:
+    """Mark the rows `(D,)` whose ascending `level` has passed a whole number."""
+    step = level.astype(np.int64)
+    is_first[1:] |= step[1:] != step[:-1]
 
 
 def _join_equal(keys: Scores, weights: Floats | None = None) -> Table:

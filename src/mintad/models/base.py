@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import ClassVar, NamedTuple
+from collections.abc import Iterable
+from typing import ClassVar, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Batches = Callable[[], Iterable[tuple[Tensor, Tensor]]]
-"""Gives a fresh pass over the training tokens `(B, P, C)` and products `int64 (B,)`."""
+
+class Batches(Protocol):
+    """Gives a fresh pass over the training features, of all products or of one."""
+
+    def __call__(self, product: int | None = None) -> Iterable[tuple[Tensor, Tensor]]:
+        """Tokens `float32 (B, P, C)` and products `int64 (B,)`."""
 
 
 class ModelConfig(BaseModel):

@@ -99,16 +99,16 @@ class MintAd(AnomalyModel):
         self.distribution = DistributionDecoder(dim) if config.prior else None
 
         self.position = LearnedPosition(grid, dim)
-        stack = {
-            "dim": dim,
-            "heads": config.heads,
-            "hidden": config.feed_forward,
-            "dropout": config.dropout,
-            "norm": config.norm,
-            "zero_init": config.zero_init,
-        }
-        self.encoder = Encoder(config.encoder_layers, **stack)
-        self.decoder = Decoder(config.decoder_layers, **stack)
+        stack = (
+            dim,
+            config.heads,
+            config.feed_forward,
+            config.dropout,
+            config.norm,
+            config.zero_init,
+        )
+        self.encoder = Encoder(config.encoder_layers, *stack)
+        self.decoder = Decoder(config.decoder_layers, *stack)
         self.out = nn.Linear(dim, channels if config.target == "raw" else dim)
 
     def fit(self, batches: Batches) -> None:

@@ -11,6 +11,22 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+WIDTH = 120
+"""The least width of a table, in characters, where nothing limits it."""
+
+
+def evaluation_text(evaluation: Mapping[str, Any], title: str | None = None) -> str:
+    """`evaluation_table` as text: as wide as the terminal, or for a file at least `WIDTH` wide."""
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(WIDTH, console.width))
+    with console.capture() as capture:
+        console.print(evaluation_table(evaluation, title))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
 def evaluation_table(evaluation: Mapping[str, Any], title: str | None = None) -> Table:
     """A rich table: a row per product, then macro and pooled; what is undefined is a dash.
 
@@ -28,12 +44,14 @@ def evaluation_table(evaluation: Mapping[str, Any], title: str | None = None) ->
         caption_justify="left",
         title_justify="left",
         box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("Product", overflow="fold")
-    table.add_column("Good", justify="right")
-    table.add_column("Defective", justify="right")
+    table.add_column("Good", justify="right", no_wrap=True)
+    table.add_column("Defect", justify="right", no_wrap=True)
     for metric in METRICS:
-        header = metric.name if metric.key == "aupro" else f"{metric.group}\n{metric.name}"
+        header = f"{metric.group}\n{metric.name.replace('-', '')}"
         table.add_column(header, justify="right", no_wrap=True)
 
     def add(row: Row, style: str = "") -> None:

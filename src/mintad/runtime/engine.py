@@ -1,4 +1,4 @@
-"""An engine runs a bundle's network on prepared pixels; each is found by name when it is asked for."""
+"""An engine runs a bundle's network on prepared pixels; it is found by name when asked for."""
 
 from __future__ import annotations
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Callback, RichProgressBar
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
 
-from mintad.errors import ConfigError
 from mintad.files import raise_storage_error, replacing
 from mintad.models import AnomalyModel
 from mintad.training.module import TrainingModule
@@ -23,6 +23,10 @@ from mintad.training.recipe import Recipe
 from mintad.training.tokens import TrainingTokens
 
 CHECKPOINT = "checkpoint.ckpt"
+LOGS = "logs"
+LOG_FILE = "metrics.csv"
+
+Progress = Callable[[str, int, int], None]
 
 
 class SaveEachEpoch(Callback):
@@ -35,6 +39,36 @@ class SaveEachEpoch(Callback):
         """Writes the checkpoint beside its place and renames it."""
         with replacing(self.path) as temporary:
             trainer.save_checkpoint(temporary)
+
+
+class LogEachEpoch(Callback):
+    """Adds a line to a CSV file after every epoch: the epoch, the steps done, the losses."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_epoch_end(self, trainer: Trainer, _: object) -> None:
+        """Writes the line; the first one writes the header too."""
+        values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        line = {"epoch": trainer.current_epoch, "step": trainer.global_step, **values}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not self.path.is_file()
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(line))
+            if is_new:
+                writer.writeheader()
+            writer.writerow(line)
+
+
+class ShowProgress(Callback):
+    """Tells how many steps are done, and how many there are."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def on_train_batch_end(self, trainer: Trainer, *_: object) -> None:
+        """After every step."""
+        self.progress("training", trainer.global_step, int(trainer.estimated_stepping_batches))
 
 
 def has_bfloat16() -> bool:
@@ -63,27 +97,26 @@ def fit(
     run: Path,
     *,
     resume: bool = False,
-    progress: bool = True,
+    progress: Progress | None = None,
 ) -> AnomalyModel:
     """The fitted model, in eval mode: the last epoch's, never a chosen one.
 
-    With `resume` the run goes on after its last whole epoch and ends with the same weights as
-    if it had never stopped. Raises `ConfigError` where there is nothing to resume,
-    `StorageError` on a full disk, `KeyboardInterrupt` on Ctrl-C; the last checkpoint stays.
+    With `resume` the run goes on after its last whole epoch, or begins where there was none, and
+    ends with the same weights as if it had never stopped. Raises `StorageError` on a full disk,
+    `KeyboardInterrupt` on Ctrl-C; the last checkpoint stays.
     """
     checkpoint = run / CHECKPOINT
-    if resume and recipe.training.epochs > 0 and not checkpoint.is_file():
-        raise ConfigError(f"{run} holds no checkpoint to resume from.", "Train without --resume.")
+    resume = resume and checkpoint.is_file()
     if not resume:
         model.fit(tokens.in_order)
     if recipe.training.epochs == 0 or not model.trainable:
         return model.eval()
 
     module = TrainingModule(model, tokens, recipe.training, recipe.seed)
-    callbacks: list[Callback] = [SaveEachEpoch(checkpoint)]
-    if progress:
-        callbacks.append(RichProgressBar())
-    trainer = _trainer(recipe, run, callbacks, progress)
+    callbacks: list[Callback] = [SaveEachEpoch(checkpoint), LogEachEpoch(run / LOGS / LOG_FILE)]
+    if progress is not None:
+        callbacks.append(ShowProgress(progress))
+    trainer = _trainer(recipe, run, callbacks)
     try:
         with _interrupts(trainer):
             trainer.fit(module, ckpt_path=checkpoint if resume else None, weights_only=False)
@@ -106,7 +139,7 @@ def _interrupts(trainer: Trainer) -> Iterator[None]:
         raise KeyboardInterrupt from None
 
 
-def _trainer(recipe: Recipe, run: Path, callbacks: list[Callback], progress: bool) -> Trainer:
+def _trainer(recipe: Recipe, run: Path, callbacks: list[Callback]) -> Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
     return Trainer(
@@ -115,13 +148,10 @@ def _trainer(recipe: Recipe, run: Path, callbacks: list[Callback], progress: boo
         max_epochs=recipe.training.epochs,
         precision="bf16-mixed" if precision(recipe) == "bfloat16" else "32-true",
         gradient_clip_val=recipe.training.clip_norm,
-        logger=[
-            CSVLogger(run, name="", version="logs"),
-            TensorBoardLogger(run, name="", version="logs"),
-        ],
+        logger=TensorBoardLogger(run, name="", version=LOGS),
         callbacks=callbacks,
         enable_checkpointing=False,
-        enable_progress_bar=progress,
+        enable_progress_bar=False,
         enable_model_summary=False,
         reload_dataloaders_every_n_epochs=1,
         use_distributed_sampler=False,

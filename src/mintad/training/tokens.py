@@ -29,10 +29,13 @@ class TrainingTokens:
         """Tokens `float16 (B, P, C)` and products `int64 (B,)` of some rows."""
         return torch.from_numpy(self.read(rows)), torch.from_numpy(self.products[rows])
 
-    def in_order(self, batch_size: int = 64) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass over everything, in the order of the data set."""
-        for start in range(0, len(self), batch_size):
-            tokens, products = self.batch(np.arange(start, min(start + batch_size, len(self))))
+    def in_order(
+        self, product: int | None = None, batch_size: int = 64
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """One pass over everything, or over one product, in the order of the data set."""
+        rows = np.arange(len(self)) if product is None else np.flatnonzero(self.products == product)
+        for start in range(0, len(rows), batch_size):
+            tokens, products = self.batch(rows[start : start + batch_size])
             yield tokens.float(), products
 
     def of(self, rows: NDArray[np.int64]) -> TrainingTokens:

@@ -56,7 +56,7 @@ def _pyarrow_parquet() -> ModuleType:
         from pyarrow import parquet
     except ImportError as error:
         raise MissingExtraError("Reading Parquet", "tables") from error
-    return parquet  # type: ignore[no-any-return]
+    return parquet
 
 
 def _require_columns(path: Path, required: Collection[str], found: Collection[str]) -> None:

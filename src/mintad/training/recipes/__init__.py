@@ -1,0 +1,1 @@
+"""The recipes that mintad ships, as TOML."""
