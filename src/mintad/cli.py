@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import json
-import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mintad.errors import MintadError
 
 if TYPE_CHECKING:
     from mintad.api import Progress
 
+
+class Commands(TyperGroup):
+    """What a user can mend ends in a message and exit status 2, Ctrl-C in one and 130."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command."""
+        try:
+            return super().invoke(ctx)
+        except MintadError as error:
+            typer.echo(f"error: {error.problem}\n  {error.mend}", err=True)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            typer.echo("Stopped.", err=True)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
     name="mintad",
+    cls=Commands,
     help="Visual anomaly detection: one model inspects every product.",
     no_args_is_help=True,
     add_completion=False,
@@ -61,7 +79,7 @@ def train(
     overrides = list(set_ or []) + ([] if seed is None else [f"seed={seed}"])
     dataset = read(*data, layout=layout)
     typer.echo(f"{len(dataset.train)} training images of {len(dataset.train.products)} products")
-    with progress_bar() as progress:
+    with progress_bar() as progress, resume_hint(out, "the same command with --resume"):
         bundle = run(
             dataset,
             out,
@@ -71,7 +89,6 @@ def train(
             use_cache=not no_cache,
             resume=resume,
             progress=progress,
-            bars=sys.stderr.isatty(),
         )
     typer.echo(f"bundle: {bundle.path}")
 
@@ -90,18 +107,16 @@ def evaluate(
     engine: Engine = "torch",
 ) -> None:
     """Measure a bundle on labelled test images: seven metrics per product, macro and pooled."""
-    from rich.console import Console
-
     from mintad.api import evaluate as run
     from mintad.data import read
     from mintad.files import write_json
-    from mintad.report.terminal import evaluation_table
+    from mintad.report.terminal import evaluation_text
 
     dataset = read(*data, layout=layout)
     with progress_bar() as progress:
         result = run(bundle, dataset, give_product=give_product, engine=engine, progress=progress)
     content = result.to_json()
-    Console().print(evaluation_table(content))
+    typer.echo(evaluation_text(content))
     if json_file is not None:
         write_json(json_file, content)
         typer.echo(f"numbers: {json_file}")
@@ -133,7 +148,8 @@ def inspect(
         failed += "error" in line
         typer.echo(json.dumps(line))
     if failed:
-        typer.echo(f"{failed} images could not be inspected.", err=True)
+        images = "1 image" if failed == 1 else f"{failed} images"
+        typer.echo(f"{images} could not be inspected; each line's error says why.", err=True)
         raise typer.Exit(1)
 
 
@@ -163,17 +179,13 @@ def validate(data: Data, layout: Layout = "auto") -> None:
     """List every problem of a data set at once; exits with 1 when there is an error."""
     from mintad.data import read
     from mintad.data.validation import validate as run
+    from mintad.report.problems import problems_text
 
     dataset = read(*data, layout=layout)
-    problems = run(dataset)
-    for problem in problems:
-        typer.echo(f"{problem.severity}: {problem.message} {problem.mend}")
-    errors = sum(problem.severity == "error" for problem in problems)
-    typer.echo(
-        f"{len(dataset)} images of {len(dataset.products)} products: "
-        f"{errors} errors, {len(problems) - errors} warnings"
-    )
-    if errors:
+    with progress_bar() as progress:
+        problems = run(dataset, progress=lambda done: progress("images", done, len(dataset)))
+    typer.echo(problems_text(dataset, problems))
+    if any(problem.severity == "error" for problem in problems):
         raise typer.Exit(1)
 
 
@@ -183,9 +195,9 @@ def demo(
     recipe: Annotated[str, typer.Option(help="A recipe's name, or a TOML file.")] = "default",
 ) -> None:
     """Train on five products that come with packages from PyPI, and show the result."""
-    from mintad.reporting import run_demo
+    from mintad.demo_run import run_demo
 
-    with progress_bar() as progress:
+    with progress_bar() as progress, resume_hint(out / "run", "the same command"):
         run_demo(out, recipe=recipe, progress=progress, echo=typer.echo)
 
 
@@ -207,7 +219,8 @@ def progress_bar() -> Iterator[Progress]:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
-    with Bar(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         tasks: dict[str, TaskID] = {}
 
         def show(what: str, done: int, total: int) -> None:
@@ -218,16 +231,26 @@ def progress_bar() -> Iterator[Progress]:
         yield show
 
 
-def main() -> None:
-    """Runs the command line; what a user can mend ends in a message and exit status 2."""
+@contextmanager
+def resume_hint(run: Path, how: str) -> Iterator[None]:
+    """Says after Ctrl-C what is kept of a training run, and how it goes on."""
     try:
-        app()
-    except MintadError as error:
-        typer.echo(f"error: {error.problem}\n  {error.mend}", err=True)
-        raise SystemExit(2) from None
+        yield
     except KeyboardInterrupt:
-        typer.echo("stopped; what was done so far is kept, --resume goes on.", err=True)
-        raise SystemExit(130) from None
+        from mintad.training import RUN_FILE
+
+        if (run / RUN_FILE).is_file():
+            kept = f"{run} keeps every finished epoch; {how} goes on from there."
+        else:
+            kept = "The features computed so far are kept; the same command uses them."
+        typer.echo(kept, err=True)
+        raise
+
+
+def main() -> None:
+    """Runs the command line; a warning is one line."""
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    app()
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def run_demo(
 
 def describe_source(source: Source) -> str:
     """Some lines for the terminal: a product, its licence, what it is and where it is from."""
-    lines = textwrap.wrap(source.what, 76) + [source.url]
+    lines = [*textwrap.wrap(source.what, 76), source.url]
     return "\n".join([f"{source.name}: {source.licence}", *(f"    {line}" for line in lines)])
 
 

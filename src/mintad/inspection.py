@@ -79,11 +79,17 @@ def write_overlay(
 
 
 def _unique_names(files: Sequence[Path]) -> list[str]:
-    """A PNG name for each file: as much of its path as tells it from the others."""
-    absolute = [file.absolute() for file in files]
-    depth = 1
-    while True:
-        names = ["_".join(file.parts[-depth:]) + ".png" for file in absolute]
-        if len(set(names)) == len(set(absolute)) or depth > max(len(f.parts) for f in absolute):
-            return names
-        depth += 1
+    """A name for each file's overlay: as much of its path as tells it from the others."""
+    whole = [file.absolute() for file in files]
+    count = len(set(whole))
+    places = [place.with_suffix("") for place in whole]
+    if len(set(places)) < count:  # a.png beside a.jpg
+        places = whole
+    names: list[str] = []
+    for depth in range(1, max(len(place.parts) for place in places)):
+        names = ["_".join(place.parts[1:][-depth:]) for place in places]
+        if len(set(names)) == count:
+            break
+    else:  # a_b/c beside a/b_c
+        names = [f"{number}_{name}" for number, name in enumerate(names, start=1)]
+    return [f"{name}_heatmap.png" for name in names]

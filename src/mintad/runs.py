@@ -32,9 +32,10 @@ from mintad.features import Backbone, FeatureCache, create_backbone, default_cac
 from mintad.features.extraction import stream_features
 from mintad.files import write_json
 from mintad.models import AnomalyModel, InputShape, create_model
+from mintad.training import RUN_FILE
 from mintad.training.fit import CHECKPOINT, fit
 from mintad.training.recipe import Recipe, load_recipe
-from mintad.training.run_file import RUN_FILE, read_run_file
+from mintad.training.run_file import read_run_file
 from mintad.training.tokens import TrainingTokens
 
 METRICS_FILE = "metrics.json"
@@ -71,7 +72,7 @@ def train_run(
     backbone = create_backbone(chosen.backbone)
     preprocessing = backbone.preprocessing(chosen.resize)
     shape = InputShape(
-        channels=backbone.channels,
+        stage_channels=backbone.stage_channels,
         grid=backbone.grid(preprocessing.height, preprocessing.width),
         image_size=(preprocessing.height, preprocessing.width),
         products=len(counts),
@@ -82,7 +83,7 @@ def train_run(
         write_json(out / RUN_FILE, _describe(chosen, fingerprint, counts))
     kept, held = hold_out(tokens.products, chosen.training.holdout, chosen.seed)
     model = fit(model, tokens.of(kept), chosen, out, resume=resume, progress=progress)
-    scales = _scales(model, tokens.of(held), len(counts))
+    scales = _scales(model, tokens, held)
     metrics = _product_accuracy(model, tokens.of(held))
     write_json(out / METRICS_FILE, metrics)
     manifest = _manifest(chosen, backbone, preprocessing, model, counts, scales, held, tokens)
@@ -165,10 +166,19 @@ def _tokens(
 
 
 @torch.inference_mode()
-def _scales(model: AnomalyModel, held: TrainingTokens, products: int) -> list[ScoreScale]:
-    scores = [model.predict(tokens, numbers).image_score for tokens, numbers in held.in_order()]
-    values = torch.cat(scores).float().numpy()
-    return [fit_scale(values[held.products == product]) for product in range(products)]
+def _scales(
+    model: AnomalyModel, tokens: TrainingTokens, held: NDArray[np.int64]
+) -> list[ScoreScale]:
+    """Each product's scale: from cross-fitted scores where the model has them, else `held`."""
+    left = tokens.of(held)
+    scales = []
+    for product in range(model.shape.products):
+        scores = model.held_out_scores(tokens.in_order, product)
+        if scores is None:
+            found = [model.predict(*batch).image_score for batch in left.in_order(product)]
+            scores = torch.cat(found)
+        scales.append(fit_scale(scores.float().numpy()))
+    return scales
 
 
 @torch.inference_mode()
@@ -285,7 +295,7 @@ def _manifest(
         model=ModelEntry(
             name=recipe.model,
             switches=model.config.model_dump(mode="json"),
-            channels=model.shape.channels,
+            stage_channels=model.shape.stage_channels,
             grid=model.shape.grid,
             parameters=sum(parameter.numel() for parameter in model.parameters()),
         ),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mintad.errors import ConfigError
-from mintad.models import AnomalyModel, InputShape, create_model, list_models
+from mintad.models import AnomalyModel, Batches, InputShape, create_model, list_models
 
 SMALL: dict[str, dict[str, Any]] = {
     "mint-ad": {
@@ -23,7 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "dropout": 0.0,
     }
 }
-SHAPE = InputShape(channels=12, grid=(4, 5), image_size=(32, 40), products=3)
+SHAPE = InputShape(stage_channels=(4, 8), grid=(4, 5), image_size=(32, 40), products=3)
 
 
 def small(name: str, shape: InputShape = SHAPE, **switches: Any) -> AnomalyModel:
@@ -39,9 +39,19 @@ def data(shape: InputShape = SHAPE, count: int = 12) -> tuple[Tensor, Tensor]:
     return centres[products] + 0.1 * noise, products
 
 
+def only_product(tokens: Tensor, products: Tensor) -> Batches:
+    def batches(product: int | None = None) -> list[tuple[Tensor, Tensor]]:
+        rows = (
+            torch.ones_like(products, dtype=torch.bool) if product is None else products == product
+        )
+        return [(tokens[rows], products[rows])]
+
+    return batches
+
+
 def fitted(name: str, **switches: Any) -> AnomalyModel:
     model = small(name, **switches)
-    model.fit(lambda: [data()])
+    model.fit(only_product(*data()))
     return model
 
 
@@ -100,7 +110,7 @@ def test_any_grid_works(name: str, grid: tuple[int, int]) -> None:
     shape = SHAPE.model_copy(update={"grid": grid})
     model = small(name, shape)
     tokens, products = data(shape)
-    model.fit(lambda: [(tokens, products)])
+    model.fit(only_product(tokens, products))
     assert model.loss(tokens, products)["loss"].isfinite()
     assert model.eval().predict(tokens, products).anomaly_map.shape == (12, 32, 40)
 
@@ -131,6 +141,7 @@ def test_an_unknown_switch_is_refused_with_the_known_ones() -> None:
         {"target": "adapted"},
         {"standardise": True},
         {"norm": "pre", "zero_init": True},
+        {"start": "subspaces"},
         {"image_score": "mean"},
         {"image_score": "top-k"},
         {"image_score": "pooled-max"},

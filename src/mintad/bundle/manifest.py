@@ -41,7 +41,7 @@ class ModelEntry(_Entry):
 
     name: str
     switches: dict[str, Any]
-    channels: int
+    stage_channels: tuple[int, ...]
     grid: tuple[int, int]
     parameters: int
 

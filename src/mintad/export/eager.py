@@ -51,7 +51,7 @@ def load_model(bundle: Bundle) -> AnomalyModel:
     """The bundle's model, in eval mode. Raises `BundleError` where its weights do not fit."""
     entry, preprocessing = bundle.manifest.model, bundle.manifest.preprocessing
     shape = InputShape(
-        channels=entry.channels,
+        stage_channels=entry.stage_channels,
         grid=entry.grid,
         image_size=(preprocessing.height, preprocessing.width),
         products=len(bundle.manifest.products),

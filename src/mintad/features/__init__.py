@@ -12,7 +12,8 @@ from mintad.features.registry import BackboneSpec, Stage, backbone_spec, list_ba
 
 if TYPE_CHECKING:
     from mintad.features.backbone import Backbone, BackboneConfig, create_backbone
-    from mintad.features.cache import CacheSize, FeatureCache, default_cache_directory
+    from mintad.features.cache import CacheSize, FeatureCache
+    from mintad.features.directory import default_cache_directory
     from mintad.features.extraction import stream_features
     from mintad.features.table import FeatureTable
 
@@ -37,7 +38,7 @@ _LAZY = {
     "create_backbone": "backbone",
     "CacheSize": "cache",
     "FeatureCache": "cache",
-    "default_cache_directory": "cache",
+    "default_cache_directory": "directory",
     "stream_features": "extraction",
     "FeatureTable": "table",
 }

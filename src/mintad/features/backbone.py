@@ -101,7 +101,9 @@ class Backbone(nn.Module):
             output_fmt="NCHW",
             intermediates_only=True,
         )
-        return torch.cat([_resized(stage, grid, self.config.sampling) for stage in maps], dim=1)  # (B, C, H, W)
+        return torch.cat(
+            [_resized(stage, grid, self.config.sampling) for stage in maps], dim=1
+        )  # (B, C, H, W)
 
     def preprocessing(self, resize: Literal["stretch", "pad"] = "stretch") -> Preprocessing:
         """How an image is made fit for this backbone."""

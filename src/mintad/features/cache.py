@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from mintad.data import Preprocessing, Sample, image_digests
 from mintad.errors import MintadError, StorageError
 from mintad.features.backbone import Backbone
+from mintad.features.directory import default_cache_directory
 from mintad.features.extraction import stream_features
 from mintad.features.table import SHARD_SUFFIX, FeatureTable, Shard, open_shard, write_shard
 from mintad.files import write_json
@@ -41,19 +40,6 @@ class CacheSize:
     shards: int
     images: int
     bytes: int
-
-
-def default_cache_directory() -> Path:
-    """`$MINTAD_CACHE`, or `mintad` in the place where this system keeps caches."""
-    if chosen := os.environ.get("MINTAD_CACHE"):
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "mintad"
 
 
 class FeatureCache:

@@ -20,29 +20,41 @@ MOST_IMAGES = 1000
 class ProductSubspaces(nn.Module):
     """Mean, scale and principal directions per product and position.
 
-    For product k and position i: `x = (f - mean_ki) / scale_k`, and what the directions `V_ki`
-    cannot explain, `x - V_ki V_ki^T x`, is anomalous. `scale_k` is each channel's deviation from
-    its position's mean, pooled over positions: where a position hardly varies a small change
-    must not count as a large one. The directions are kept in 8 bits with one step per
-    direction: `P * C * rank` bytes per product.
+    For product k and position i: `x = w (f - mean_ki) / scale_k`, and what the directions
+    cannot explain, `x - U_k V_ki V_ki^T U_k^T x`, is anomalous. `scale_k` is each channel's
+    deviation from its position's mean, pooled over positions: where a position hardly varies a
+    small change must not count as a large one. `w` weighs the channels. `U_k`, `(C, code)`, is
+    an orthonormal basis that a product's positions share, and `V_ki`, `(code, rank)`, is kept in
+    8 bits with one step per direction: `P * code * rank` bytes per product.
     """
 
     mean: Tensor
     scale: Tensor
+    basis: Tensor
     directions: Tensor
     step: Tensor
 
-    def __init__(self, products: int, positions: int, channels: int, rank: int) -> None:
+    def __init__(
+        self, products: int, positions: int, weights: Tensor, rank: int, code: int
+    ) -> None:
         super().__init__()
+        channels = len(weights)
         self.rank = rank
-        self.register_buffer(
-            "mean", torch.zeros(products, positions, channels, dtype=torch.float16)
-        )
+        self.code = min(code, channels)
+        shape = (products, positions)
+        self.register_buffer("weights", weights, persistent=False)
+        self.register_buffer("mean", torch.zeros(*shape, channels, dtype=torch.float16))
         self.register_buffer("scale", torch.ones(products, channels))
         self.register_buffer(
-            "directions", torch.zeros(products, positions, channels, rank, dtype=torch.int8)
+            "basis", torch.zeros(products, channels, self.code, dtype=torch.float16)
         )
-        self.register_buffer("step", torch.zeros(products, positions, rank))
+        self.register_buffer("directions", torch.zeros(*shape, self.code, rank, dtype=torch.int8))
+        self.register_buffer("step", torch.zeros(*shape, rank))
+
+    def like(self, products: int) -> ProductSubspaces:
+        """Empty subspaces of the same sizes for another number of products."""
+        positions = self.mean.shape[1]
+        return ProductSubspaces(products, positions, self.weights, self.rank, self.code)
 
     @torch.no_grad()
     def fit(self, product: int, tokens: Iterable[Tensor]) -> None:
@@ -52,16 +64,22 @@ class ProductSubspaces(nn.Module):
         mean = x.mean(dim=0)
         x -= mean
         scale = x.square().mean(dim=(0, 1)).sqrt()
-        scale = scale.clamp_min(1e-3 * float(scale.max()) or 1.0)
-        x = (x / scale).transpose(0, 1)  # (P, N, C)
+        scale = scale.clamp_min(1e-3 * float(scale.max()) or 1.0) / self.weights
+        x /= scale
         self.mean[product] = mean.half()
         self.scale[product] = scale
-        rank = max(0, min(self.rank, x.shape[1] - 2, x.shape[2]))
-        if rank:
-            found = _principal_directions(x, rank)  # (P, C, rank)
-            step = found.abs().amax(dim=1) / 127  # (P, rank)
-            self.directions[product, :, :, :rank] = (found / step[:, None]).round().to(torch.int8)
-            self.step[product, :, :rank] = step
+        rank = max(0, min(self.rank, len(x) - 2, self.code))
+        if rank == 0:
+            return
+        flat = x.flatten(0, 1)  # (N * P, C)
+        basis = torch.linalg.eigh(flat.T @ flat)[1][:, -self.code :]  # (C, code)
+        basis = basis.half().float()
+        code = (x @ basis).transpose(0, 1)  # (P, N, code)
+        found = leading_directions(code.transpose(1, 2) @ code, rank)  # (P, code, rank)
+        step = found.abs().amax(dim=1) / 127  # (P, rank)
+        self.basis[product] = basis.half()
+        self.directions[product, :, :, :rank] = (found / step[:, None]).round().to(torch.int8)
+        self.step[product, :, :rank] = step
 
     def normalised(self, tokens: Tensor, products: Tensor) -> Tensor:
         """Tokens `(B, P, C)` as deviations from the mean of their product and position."""
@@ -69,24 +87,55 @@ class ProductSubspaces(nn.Module):
 
     def residual(self, deviations: Tensor, products: Tensor) -> Tensor:
         """The part of the deviations `(B, P, C)` that the directions do not explain."""
-        directions = self.directions[products].float()  # (B, P, C, rank)
-        weights = torch.einsum("bpc,bpcr->bpr", deviations, directions)
-        weights = weights * self.step[products].square()
-        return deviations - torch.einsum("bpr,bpcr->bpc", weights, directions)
+        basis = self.basis[products].float()  # (B, C, code)
+        directions = self.directions[products].float()  # (B, P, code, rank)
+        code = deviations @ basis  # (B, P, code)
+        weights = (code[:, :, None] @ directions) * self.step[products].square()[:, :, None]
+        explained = (weights @ directions.transpose(2, 3))[:, :, 0]  # (B, P, code)
+        return deviations - explained @ basis.transpose(1, 2)
 
 
-def _principal_directions(x: Tensor, rank: int) -> Tensor:
-    """The leading right singular vectors `(P, C, rank)` of centred `x` `(P, N, C)`."""
-    _, images, channels = x.shape
-    found = []
-    for part in x.split(16):
-        if images <= channels:
-            values, left = torch.linalg.eigh(part @ part.transpose(1, 2))  # (p, N), (p, N, N)
-            kept = values[:, -rank:].clamp_min(1e-6 * float(values.max())).sqrt()
-            found.append(part.transpose(1, 2) @ (left[:, :, -rank:] / kept[:, None]))
-        else:
-            found.append(torch.linalg.eigh(part.transpose(1, 2) @ part)[1][:, :, -rank:])
-    return torch.cat(found).flip(2)
+def channel_weights(stage_channels: Iterable[int], balance: float) -> Tensor:
+    """`(C,)`: each stage's channels times `channels ** -balance`, so that many do not drown few.
+
+    0 leaves the channels alone, 0.5 gives every stage the same share; the mean square is one.
+    """
+    weights = torch.cat(
+        [torch.full((count,), float(count) ** -balance) for count in stage_channels]
+    )
+    return weights / weights.square().mean().sqrt()
+
+
+def leading_directions(moments: Tensor, rank: int, rounds: int = 8) -> Tensor:
+    """The leading eigenvectors `(P, C, rank)`, largest first, of `moments` `(P, C, C)`.
+
+    Block power iteration with a few directions to spare, orthonormalised by Cholesky, and a
+    Rayleigh-Ritz step at the end: for many small matrices far faster than their whole spectrum.
+    """
+    _, channels, _ = moments.shape
+    width = min(channels, rank + 16)
+    if 2 * width >= channels:
+        return torch.linalg.eigh(moments)[1][:, :, -rank:].flip(2)
+    start = torch.randn(channels, width, generator=torch.Generator().manual_seed(0))
+    block = _orthonormal(moments @ start.to(moments))
+    for _ in range(rounds):
+        block = _orthonormal(moments @ block)
+    small = block.transpose(1, 2) @ moments @ block  # (P, width, width)
+    turn = torch.linalg.eigh(small)[1][:, :, -rank:].flip(2)
+    return block @ turn
+
+
+def _orthonormal(block: Tensor) -> Tensor:
+    """An orthonormal basis `(P, C, width)` of the columns of `block`; twice is enough."""
+    for _ in range(2):
+        block = block / block.norm(dim=1, keepdim=True).clamp_min(1e-20)
+        gram = (block.transpose(1, 2) @ block).double()
+        gram.diagonal(dim1=1, dim2=2).add_(1e-7)
+        factor = torch.linalg.cholesky(gram).to(block)
+        block = torch.linalg.solve_triangular(
+            factor, block.transpose(1, 2), upper=False
+        ).transpose(1, 2)
+    return block
 
 
 def _evenly(count: int, most: int) -> Tensor:

@@ -24,14 +24,19 @@ class ModelConfig(BaseModel):
 
 
 class InputShape(BaseModel):
-    """What a model is built for: backbone channels, grid, image size and number of products."""
+    """What a model is built for: channels of each backbone stage, grid, image size, products."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    channels: int
+    stage_channels: tuple[int, ...]
     grid: tuple[int, int]
     image_size: tuple[int, int]
     products: int
+
+    @property
+    def channels(self) -> int:
+        """C, the channels of all stages together."""
+        return sum(self.stage_channels)
 
     @property
     def positions(self) -> int:
@@ -69,6 +74,13 @@ class AnomalyModel(nn.Module):
 
     def fit(self, batches: Batches) -> None:
         """Whatever is found in closed form, before any gradient step; nothing by default."""
+
+    def held_out_scores(self, batches: Batches, product: int) -> Tensor | None:
+        """Raw image scores `(N,)` of a product's good images, each by a fit that has not seen it.
+
+        None where the method has no closed form to fit again: images must be held out for it.
+        """
+        return None
 
     @property
     def trainable(self) -> bool:

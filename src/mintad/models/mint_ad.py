@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mintad.errors import ConfigError
 from mintad.layers.distribution_decoder import (
     DistributionDecoder,
     gaussian_negative_log_likelihood,
@@ -16,6 +18,8 @@ from mintad.layers.inr import ImplicitQuery, Modulation, TokenMlpQuery
 from mintad.layers.jitter import jitter
 from mintad.layers.position import LearnedPosition
 from mintad.layers.prompt_mapper import PooledPromptMapper, PromptMapper, TokenActivation
+from mintad.layers.recogniser import ProductRecogniser
+from mintad.layers.subspace import ProductSubspaces, channel_weights
 from mintad.layers.transformer import Decoder, Encoder, Norm
 from mintad.models.base import AnomalyModel, Batches, InputShape, ModelConfig, Prediction
 from mintad.models.scores import ImageScore, image_score
@@ -24,17 +28,17 @@ from mintad.models.scores import ImageScore, image_score
 class MintAdConfig(ModelConfig):
     """The switches of MINT-AD; the defaults are the paper's."""
 
-    dim: int = 256
-    heads: int = 8
-    feed_forward: int = 1024
-    encoder_layers: int = 4
-    decoder_layers: int = 4
-    dropout: float = 0.1
+    dim: int = Field(default=256, ge=2)
+    heads: int = Field(default=8, ge=1)
+    feed_forward: int = Field(default=1024, ge=1)
+    encoder_layers: int = Field(default=4, ge=0)
+    decoder_layers: int = Field(default=4, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     norm: Norm = "post"
     zero_init: bool = False
     standardise: bool = False
-    jitter_ratio: float = 1.2127
-    jitter_probability: float = 1.0
+    jitter_ratio: float = Field(default=1.2127, ge=0)
+    jitter_probability: float = Field(default=1.0, ge=0, le=1)
     adaptor: bool = True
     classification: bool = True
     class_query: bool = True
@@ -44,44 +48,35 @@ class MintAdConfig(ModelConfig):
     prompt: Literal["feature", "label", "image"] = "feature"
     token_source: Literal["positions", "pooled"] = "positions"
     token_activation: TokenActivation = "softmax"
-    token_dim: int = 32
+    token_dim: int = Field(default=32, ge=1)
     query_network: Literal["inr", "mlp"] = "inr"
     modulation: Modulation = "amplitude"
     omega: float = 30.0
     target: Literal["raw", "adapted"] = "raw"
+    transformer: bool = True
+    start: Literal["none", "subspaces"] = "none"
+    rank: int = Field(default=32, ge=0)
+    code: int = Field(default=128, ge=1)
+    balance: float = 0.0
     image_score: ImageScore = "max"
 
 
-class MintAd(AnomalyModel):
-    """Adaptor, prompt mapper, INR query, distribution decoder and reconstruction transformer.
+class ClassAwareReconstruction(nn.Module):
+    """Adaptor, prompt mapper, INR query, distribution decoder and transformer.
 
     Without `adaptor` the projection to the model's width stays as it was initialised; without
     `class_query` the decoder reads one learned query table, whatever the product (Table 5).
     """
 
-    config_class = MintAdConfig
-    config: MintAdConfig
-    feature_mean: Tensor
-    feature_scale: Tensor
-
     def __init__(self, config: MintAdConfig, shape: InputShape) -> None:
-        super().__init__(config, shape)
+        super().__init__()
         dim, channels, grid = config.dim, shape.channels, shape.grid
-        self.register_buffer("feature_mean", torch.zeros(channels))
-        self.register_buffer("feature_scale", torch.ones(channels))
+        self.decoder_layers = config.decoder_layers
         self.adaptor = nn.Linear(channels, dim).requires_grad_(config.adaptor)
         if not config.adaptor:
             nn.init.orthogonal_(self.adaptor.weight)
-        self.adapted_norm = nn.LayerNorm(dim, elementwise_affine=False)
-
-        if config.prompt == "image":
-            self.mapper: nn.Module = nn.Linear(dim, config.token_dim)
-        elif config.token_source == "pooled":
-            self.mapper = PooledPromptMapper(dim, dim, config.token_dim, config.token_activation)
-        else:
-            self.mapper = PromptMapper(
-                shape.positions, dim, dim, config.token_dim, config.token_activation
-            )
+        self.mapper = _mapper(config, shape)
+        self.pooled = config.prompt == "image"
         self.head = nn.Linear(config.token_dim, shape.products)
         self.label_token = (
             nn.Linear(shape.products, config.token_dim) if config.prompt == "label" else None
@@ -97,9 +92,8 @@ class MintAd(AnomalyModel):
             None if config.class_query else nn.Parameter(torch.rand(shape.positions, dim))
         )
         self.distribution = DistributionDecoder(dim) if config.prior else None
-
         self.position = LearnedPosition(grid, dim)
-        stack = (
+        blocks = (
             dim,
             config.heads,
             config.feed_forward,
@@ -107,14 +101,160 @@ class MintAd(AnomalyModel):
             config.norm,
             config.zero_init,
         )
-        self.encoder = Encoder(config.encoder_layers, *stack)
-        self.decoder = Decoder(config.decoder_layers, *stack)
+        self.encoder = Encoder(config.encoder_layers, *blocks)
+        self.decoder = Decoder(config.decoder_layers, *blocks)
         self.out = nn.Linear(dim, channels if config.target == "raw" else dim)
+        if config.start != "none":
+            nn.init.zeros_(self.out.weight)
+            nn.init.zeros_(self.out.bias)
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens `(B, P, C)` to rebuilt tokens, product logits `(B, K)` and queries `(B, P, D)`."""
+        adapted = self.adaptor(tokens)
+        token, logits = self.class_token(adapted)
+        class_query = self.query(token)
+        query = class_query
+        if self.shared_query is not None:
+            query = self.shared_query.expand(len(adapted), -1, -1)
+        position = self.position()
+        memory = self.encoder(adapted, position)
+        decoded = self.decoder([query] * self.decoder_layers, memory, position)
+        return self.out(decoded), logits, class_query
+
+    def class_token(self, adapted: Tensor) -> tuple[Tensor, Tensor]:
+        """The class token `(B, T)` of adapted features `(B, P, D)`, and the product's logits."""
+        token = self.mapper(adapted.mean(dim=1) if self.pooled else adapted)
+        logits = self.head(token)
+        if self.label_token is not None:
+            token = self.label_token(logits.softmax(dim=-1))
+        return token, logits
+
+
+class MintAd(AnomalyModel):
+    """MINT-AD, trained from nothing as in the paper, or from a closed form.
+
+    With `start="subspaces"` the product is recognised by discriminant analysis, and what mean and
+    directions of that product explain at each position is taken off the features first; the
+    transformer, where there is one, rebuilds the rest.
+    """
+
+    config_class = MintAdConfig
+    config: MintAdConfig
+    feature_mean: Tensor
+    feature_scale: Tensor
+
+    def __init__(self, config: MintAdConfig, shape: InputShape) -> None:
+        super().__init__(config, shape)
+        _check(config)
+        self.register_buffer("feature_mean", torch.zeros(shape.channels))
+        self.register_buffer("feature_scale", torch.ones(shape.channels))
+        self.recogniser: ProductRecogniser | None = None
+        self.subspaces: ProductSubspaces | None = None
+        if config.start == "subspaces":
+            self.recogniser = ProductRecogniser(shape.products, shape.channels)
+            self.subspaces = ProductSubspaces(
+                shape.products,
+                shape.positions,
+                channel_weights(shape.stage_channels, config.balance),
+                config.rank,
+                config.code,
+            )
+        self.network = ClassAwareReconstruction(config, shape) if config.transformer else None
+        self.adapted_norm = nn.LayerNorm(config.dim, elementwise_affine=False)
 
     def fit(self, batches: Batches) -> None:
-        """The mean and deviation of each channel over all good images, with `standardise`."""
-        if not self.config.standardise:
+        """The closed form: channel statistics with `standardise`, product subspaces as `start`."""
+        if self.config.standardise:
+            self._fit_statistics(batches)
+        if self.subspaces is None or self.recogniser is None:
             return
+        pooled = []
+        for product in range(self.shape.products):
+            tokens = [self._standardised(batch) for batch, _ in batches(product)]
+            pooled.append(torch.cat([batch.mean(dim=1) for batch in tokens]))
+            self.subspaces.fit(product, tokens)
+        self.recogniser.fit(pooled)
+
+    @torch.no_grad()
+    def held_out_scores(self, batches: Batches, product: int) -> Tensor | None:
+        """Cross-fitted scores of the closed form alone: a third of the images at a time."""
+        if self.subspaces is None or self.network is not None:
+            return None
+        tokens = torch.cat([self._standardised(batch) for batch, _ in batches(product)])
+        fold = torch.arange(len(tokens)) % min(3, len(tokens))
+        scores = tokens.new_zeros(len(tokens))
+        for number in fold.unique():
+            held = fold == number
+            subspaces = self.subspaces.like(products=1)
+            subspaces.fit(0, [tokens[~held]])
+            zeros = torch.zeros(int(held.sum()), dtype=torch.int64)
+            error = subspaces.residual(subspaces.normalised(tokens[held], zeros), zeros)
+            scores[held] = self._scored(error)[1]
+        return scores
+
+    def loss(self, tokens: Tensor, products: Tensor) -> dict[str, Tensor]:
+        """MSE, cross-entropy and prior loss (eq. 1, 4-6) of tokens `(B, P, C)`."""
+        config, network = self.config, self.network
+        assert network is not None
+        clean = target = self._standardised(tokens)
+        if self.subspaces is not None:
+            clean = self.subspaces.normalised(clean, products)
+            target = self.subspaces.residual(clean, products)
+        if config.target == "adapted":
+            target = self.adapted_norm(network.adaptor(clean)).detach()
+        noisy = jitter(clean, config.jitter_ratio, config.jitter_probability)
+        rebuilt, logits, queries = network(noisy)
+        parts = {"mse": F.mse_loss(rebuilt.float(), target.float())}
+        total = parts["mse"]
+        if config.classification:
+            parts["ce"] = F.cross_entropy(logits.float(), products)
+            total = total + config.classification_weight * parts["ce"]
+        if network.distribution is not None:
+            mean, log_variance = network.distribution(queries)
+            adapted = self.adapted_norm(network.adaptor(clean))
+            parts["prior"] = gaussian_negative_log_likelihood(
+                adapted.float(), mean.float(), log_variance.float()
+            ).mean()
+            total = total + config.prior_weight * parts["prior"]
+        return parts | {"loss": total}
+
+    def predict(self, tokens: Tensor, products: Tensor | None = None) -> Prediction:
+        """The distance between features and their reconstruction (eq. 7); no product is needed."""
+        error, logits = self._error(self._standardised(tokens), products)
+        return Prediction(*self._scored(error), logits)
+
+    def class_token(self, tokens: Tensor) -> Tensor:
+        """The fine-grained class token `(B, T)` of tokens `(B, P, C)`."""
+        assert self.network is not None
+        clean = self._standardised(tokens)
+        if self.subspaces is not None and self.recogniser is not None:
+            clean = self.subspaces.normalised(clean, self.recogniser(clean).argmax(dim=1))
+        return self.network.class_token(self.network.adaptor(clean))[0]
+
+    def _error(self, clean: Tensor, products: Tensor | None) -> tuple[Tensor, Tensor]:
+        if self.subspaces is not None and self.recogniser is not None:
+            logits = self.recogniser(clean)
+            product = logits.argmax(dim=1)
+            if products is not None:
+                product = torch.where(products >= 0, products, product)
+            clean = self.subspaces.normalised(clean, product)
+            error = self.subspaces.residual(clean, product)
+            return (error if self.network is None else error - self.network(clean)[0]), logits
+        assert self.network is not None
+        rebuilt, logits, _ = self.network(clean)
+        if self.config.target == "adapted":
+            clean = self.adapted_norm(self.network.adaptor(clean))
+        return rebuilt - clean, logits
+
+    def _scored(self, error: Tensor) -> tuple[Tensor, Tensor]:
+        distance = error.float().norm(dim=2)  # (B, P)
+        anomaly_map = self.upsample(distance.unflatten(1, self.shape.grid))
+        return anomaly_map, image_score(anomaly_map, self.config.image_score)
+
+    def _standardised(self, tokens: Tensor) -> Tensor:
+        return (tokens - self.feature_mean) / self.feature_scale
+
+    def _fit_statistics(self, batches: Batches) -> None:
         count = 0
         total = torch.zeros(self.shape.channels, dtype=torch.float64)
         squares = torch.zeros_like(total)
@@ -127,63 +267,30 @@ class MintAd(AnomalyModel):
         self.feature_mean.copy_(mean)
         self.feature_scale.copy_((squares / count - mean.square()).clamp_min(1e-8).sqrt())
 
-    def loss(self, tokens: Tensor, products: Tensor) -> dict[str, Tensor]:
-        """MSE, cross-entropy and prior loss (eq. 1, 4-6) of tokens `(B, P, C)`."""
-        config = self.config
-        clean = self._standardised(tokens)
-        noisy = jitter(clean, config.jitter_ratio, config.jitter_probability)
-        adapted = self.adaptor(noisy)
-        token, logits = self._class_token(adapted)
-        class_query = self.query(token)
-        rebuilt = self._rebuild(adapted, class_query)
-        parts = {"mse": F.mse_loss(rebuilt.float(), self._target(clean).float())}
-        parts["loss"] = parts["mse"]
-        if config.classification:
-            parts["ce"] = F.cross_entropy(logits.float(), products)
-            parts["loss"] = parts["loss"] + config.classification_weight * parts["ce"]
-        if self.distribution is not None:
-            mean, log_variance = self.distribution(class_query)
-            parts["prior"] = gaussian_negative_log_likelihood(
-                self.adapted_norm(self.adaptor(clean)).float(), mean.float(), log_variance.float()
-            ).mean()
-            parts["loss"] = parts["loss"] + config.prior_weight * parts["prior"]
-        return parts
 
-    def predict(self, tokens: Tensor, products: Tensor | None = None) -> Prediction:
-        """The distance between features and their reconstruction (eq. 7); no product is needed."""
-        clean = self._standardised(tokens)
-        adapted = self.adaptor(clean)
-        token, logits = self._class_token(adapted)
-        rebuilt = self._rebuild(adapted, self.query(token))
-        distance = (rebuilt.float() - self._target(clean).float()).norm(dim=2)  # (B, P)
-        anomaly_map = self.upsample(distance.unflatten(1, self.shape.grid))
-        return Prediction(anomaly_map, image_score(anomaly_map, self.config.image_score), logits)
+def _check(config: MintAdConfig) -> None:
+    """Raises `ConfigError` for switches that contradict each other."""
+    if config.start == "none" and not config.transformer:
+        raise ConfigError(
+            "MINT-AD has nothing to rebuild with: start is none and transformer is false.",
+            "Set switches.start=subspaces or switches.transformer=true.",
+        )
+    if config.start != "none" and config.target == "adapted":
+        raise ConfigError(
+            "start=subspaces rebuilds the backbone's features, not adapted ones.",
+            "Set switches.target=raw or switches.start=none.",
+        )
+    if config.dim % config.heads:
+        raise ConfigError(
+            f"dim={config.dim} cannot be divided among heads={config.heads}.",
+            "Choose a dim that is a multiple of heads.",
+        )
 
-    def class_token(self, tokens: Tensor) -> Tensor:
-        """The fine-grained class token `(B, T)` of tokens `(B, P, C)`."""
-        return self._class_token(self.adaptor(self._standardised(tokens)))[0]
 
-    def _standardised(self, tokens: Tensor) -> Tensor:
-        return (tokens - self.feature_mean) / self.feature_scale
-
-    def _target(self, clean: Tensor) -> Tensor:
-        if self.config.target == "raw":
-            return clean
-        return self.adapted_norm(self.adaptor(clean)).detach()
-
-    def _class_token(self, adapted: Tensor) -> tuple[Tensor, Tensor]:
-        source = adapted.mean(dim=1) if self.config.prompt == "image" else adapted
-        token = self.mapper(source)
-        logits = self.head(token)
-        if self.label_token is not None:
-            token = self.label_token(logits.softmax(dim=-1))
-        return token, logits
-
-    def _rebuild(self, adapted: Tensor, class_query: Tensor) -> Tensor:
-        query = class_query
-        if self.shared_query is not None:
-            query = self.shared_query.expand(len(adapted), -1, -1)
-        position = self.position()
-        memory = self.encoder(adapted, position)
-        decoded = self.decoder([query] * self.config.decoder_layers, memory, position)
-        return self.out(decoded)
+def _mapper(config: MintAdConfig, shape: InputShape) -> nn.Module:
+    if config.prompt == "image":
+        return nn.Linear(config.dim, config.token_dim)
+    sizes = (config.dim, config.dim, config.token_dim, config.token_activation)
+    if config.token_source == "pooled":
+        return PooledPromptMapper(*sizes)
+    return PromptMapper(shape.positions, *sizes)

@@ -74,8 +74,20 @@ def load_recipe(name: str | Path, overrides: Mapping[str, Any] | Iterable[str] =
         field = ".".join(str(part) for part in first["loc"])
         raise ConfigError(
             f"Recipe {name}: {field}: {first['msg']} (got {first.get('input')!r}).",
-            "Correct that field; `mintad train --help` lists what a recipe holds.",
+            f"Correct that field; {_fields(first['loc'][:-1])}",
         ) from None
+
+
+def _fields(section: tuple[int | str, ...] = ()) -> str:
+    """What a recipe, or a section of it, takes."""
+    model: type[BaseModel] = Recipe
+    for part in section:
+        inner = model.model_fields[str(part)].annotation if part in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        model = inner
+    place = ".".join(map(str, section)) or "a recipe"
+    return f"{place} takes: {', '.join(model.model_fields)}."
 
 
 def _read(name: str | Path) -> dict[str, Any]:
@@ -123,5 +135,5 @@ def _set(content: dict[str, Any], field: str, value: Any) -> None:
     for section in sections:
         content = content.setdefault(section, {})
         if not isinstance(content, dict):
-            raise ConfigError(f"{field} is not a field of a recipe.", "See `mintad train --help`.")
+            raise ConfigError(f"{field} is not a field of a recipe.", f"Correct it; {_fields()}")
     content[last] = value

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mintad.errors import ConfigError
+from mintad.training import RUN_FILE
 from mintad.training.recipe import Recipe
-
-RUN_FILE = "run.json"
 
 
 class Begun(NamedTuple):
@@ -29,9 +28,7 @@ def read_run_file(run: Path) -> Begun | None:
         return None
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        return Begun(
-            Recipe.model_validate(content["recipe"]), str(content["data"]["fingerprint"])
-        )
+        return Begun(Recipe.model_validate(content["recipe"]), str(content["data"]["fingerprint"]))
     except (ValueError, KeyError, TypeError):
         raise ConfigError(
             f"{file} is damaged, or another version of mintad wrote it.",

@@ -1,0 +1,69 @@
+"""The problems of a data set in the terminal, product by product."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from mintad.data import Dataset
+from mintad.data.problem import Problem
+
+OTHER = "Other files"
+
+
+def problems_text(dataset: Dataset, problems: Sequence[Problem]) -> str:
+    """A paragraph per product with problems: each one, and below it how to mend it.
+
+    The last line counts them.
+    """
+    blocks = [
+        "\n".join([f"{product}: {_counted(group)}", *map(_lines, group)])
+        for product, group in group_by_product(dataset, problems).items()
+    ]
+    products = _plural(len(dataset.products), "product")
+    total = f"{_plural(len(dataset), 'image')} of {products}: {_counted(problems)}"
+    return "\n\n".join([*blocks, total])
+
+
+def group_by_product(dataset: Dataset, problems: Sequence[Problem]) -> dict[str, list[Problem]]:
+    """The problems of each product that has some, in the order of the products' names.
+
+    A file that belongs to no sample goes to the product whose files lie in the same folder or
+    the nearest one above it; to `OTHER`, at the end, where that is not one product.
+    """
+    owners = {product: product for product in dataset.products}
+    folders: dict[Path, set[str]] = {}
+    for sample in dataset:
+        owners[sample.name] = sample.product
+        if sample.mask is not None:
+            owners[str(sample.mask)] = sample.product
+        for folder in Path(sample.name).parents:
+            folders.setdefault(folder, set()).add(sample.product)
+
+    def owner(problem: Problem) -> str:
+        if problem.name in owners:
+            return owners[problem.name]
+        near = next((folders[f] for f in Path(problem.name).parents if f in folders), set())
+        return next(iter(near)) if len(near) == 1 else OTHER
+
+    groups: dict[str, list[Problem]] = {product: [] for product in (*dataset.products, OTHER)}
+    for problem in problems:
+        groups[owner(problem)].append(problem)
+    return {product: group for product, group in groups.items() if group}
+
+
+def _lines(problem: Problem) -> str:
+    head = f"  {problem.severity}: "
+    return f"{head}{problem.message}\n" + textwrap.indent(problem.mend, " " * len(head))
+
+
+def _counted(problems: Sequence[Problem]) -> str:
+    counts = Counter(problem.severity for problem in problems)
+    parts = [_plural(counts[kind], kind) for kind in ("error", "warning") if counts[kind]]
+    return ", ".join(parts) or "no problems"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mintad.layers.recogniser import ProductRecogniser
+from mintad.layers.subspace import ProductSubspaces, channel_weights
+
+
+def tokens(count: int = 40, positions: int = 3, channels: int = 10, seed: int = 0) -> Tensor:
+    """Tokens that vary along two directions per position, with a little noise."""
+    generator = torch.Generator().manual_seed(seed)
+    mixing = torch.randn(positions, 2, channels, generator=torch.Generator().manual_seed(9))
+    hidden = torch.randn(count, positions, 2, generator=generator)
+    noise = torch.randn(count, positions, channels, generator=generator)
+    return 3 + torch.einsum("npr,prc->npc", hidden, mixing) + 0.05 * noise
+
+
+def fitted(rank: int, code: int = 10) -> ProductSubspaces:
+    subspaces = ProductSubspaces(2, 3, torch.ones(10), rank, code)
+    subspaces.fit(1, iter(tokens().split(16)))
+    return subspaces
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2, 5])
+def test_residual_is_what_naive_principal_components_leave(rank: int) -> None:
+    subspaces, train, new = fitted(rank), tokens(), tokens(5, seed=1)
+    deviation = train - train.mean(dim=0)
+    scale = deviation.square().mean(dim=(0, 1)).sqrt()
+    product = torch.ones(5, dtype=torch.int64)
+    ours = subspaces.residual(subspaces.normalised(new, product), product)
+    for position in range(3):
+        _, _, right = np.linalg.svd((deviation[:, position] / scale).numpy(), full_matrices=False)
+        x = ((new[:, position] - train[:, position].mean(dim=0)) / scale).numpy()
+        directions = right[:rank].T
+        expected = x - x @ directions @ directions.T
+        np.testing.assert_allclose(ours[:, position].numpy(), expected, atol=0.03)
+
+
+def test_a_shared_code_leaves_what_it_cannot_hold_in_the_residual() -> None:
+    product = torch.ones(5, dtype=torch.int64)
+    new = tokens(5, seed=1)
+    narrow, wide = fitted(2, code=4), fitted(2, code=10)
+    narrow_left = narrow.residual(narrow.normalised(new, product), product).norm()
+    wide_left = wide.residual(wide.normalised(new, product), product).norm()
+    assert wide_left < narrow_left < narrow.normalised(new, product).norm()
+
+
+def test_an_unusual_token_stands_out_at_its_place_alone() -> None:
+    subspaces, new = fitted(2), tokens(4, seed=2)
+    product = torch.ones(4, dtype=torch.int64)
+    new[0, 1] += torch.randn(10, generator=torch.Generator().manual_seed(3))
+    distance = subspaces.residual(subspaces.normalised(new, product), product).norm(dim=2)
+    assert distance.argmax() == 1
+    assert distance[0, 1] > 3 * distance.flatten().sort().values[-2]
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_few_images_give_few_directions_and_finite_residuals(count: int) -> None:
+    subspaces = ProductSubspaces(1, 3, torch.ones(10), rank=8, code=10)
+    subspaces.fit(0, [tokens(count)])
+    assert int((subspaces.step[0] > 0).sum(dim=1).max()) == count - 2
+    product = torch.zeros(2, dtype=torch.int64)
+    new = tokens(2, seed=4)
+    assert subspaces.residual(subspaces.normalised(new, product), product).isfinite().all()
+
+
+def test_a_constant_channel_does_not_divide_by_zero() -> None:
+    flat = tokens()
+    flat[..., 0] = 7
+    subspaces = ProductSubspaces(1, 3, torch.ones(10), 2, 10)
+    subspaces.fit(0, [flat])
+    assert subspaces.normalised(flat, torch.zeros(40, dtype=torch.int64)).isfinite().all()
+
+
+def test_balance_gives_every_stage_its_share() -> None:
+    weights = channel_weights((4, 36), 0.5)
+    assert weights[:4].square().sum().item() == pytest.approx(weights[4:].square().sum().item())
+    assert weights.square().mean().item() == pytest.approx(1)
+    torch.testing.assert_close(channel_weights((4, 36), 0.0), torch.ones(40))
+
+
+def test_recogniser_is_linear_discriminant_analysis() -> None:
+    sklearn = pytest.importorskip("sklearn.discriminant_analysis")
+    generator = torch.Generator().manual_seed(0)
+    groups = [torch.randn(60, 6, generator=generator) + 2 * k for k in range(3)]
+    recogniser = ProductRecogniser(3, 6, shrinkage=0.0)
+    recogniser.fit(groups)
+    labels = np.repeat(np.arange(3), 60)
+    reference = sklearn.LinearDiscriminantAnalysis(solver="lsqr", priors=[1 / 3] * 3)
+    reference.fit(torch.cat(groups).numpy(), labels)
+    new = torch.randn(50, 6, generator=generator) * 3
+    ours = recogniser(new[:, None]).argmax(dim=1).numpy()
+    np.testing.assert_array_equal(ours, reference.predict(new.numpy()))
+
+
+def test_recogniser_works_with_one_product_and_with_two_images() -> None:
+    one = ProductRecogniser(1, 4)
+    one.fit([torch.randn(2, 4)])
+    assert one(torch.randn(3, 5, 4)).isfinite().all()
