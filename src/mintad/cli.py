@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mintad.errors import MintadError
+from mintad.errors import MintadError, MissingExtraError, StorageError
 
 if TYPE_CHECKING:
     from mintad.api import Progress
@@ -162,7 +162,10 @@ def report(
     engine: Engine = "torch",
     examples: Annotated[
         int, typer.Option(min=0, help="Worst false alarms and misses per product.")
-    ] = 4,
+    ] = 6,
+    give_product: Annotated[
+        bool, typer.Option("--give-product", help="Tell the model the product of each image.")
+    ] = False,
 ) -> None:
     """Evaluate a bundle and write one self-contained HTML page of the results."""
     from mintad.data import read
@@ -170,7 +173,15 @@ def report(
 
     dataset = read(*data, layout=layout)
     with progress_bar() as progress:
-        make_report(bundle, dataset, out, engine=engine, examples=examples, progress=progress)
+        make_report(
+            bundle,
+            dataset,
+            out,
+            engine=engine,
+            examples=examples,
+            give_product=give_product,
+            progress=progress,
+        )
     typer.echo(f"report: {out}")
 
 
@@ -192,7 +203,7 @@ def validate(data: Data, layout: Layout = "auto") -> None:
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for data, run and report.")] = Path("demo"),
-    recipe: Annotated[str, typer.Option(help="A recipe's name, or a TOML file.")] = "default",
+    recipe: Annotated[str, typer.Option(help="A recipe's name, or a TOML file.")] = "fast",
 ) -> None:
     """Train on five products that come with packages from PyPI, and show the result."""
     from mintad.demo_run import run_demo
@@ -210,6 +221,21 @@ def doctor(
 
     found = describe()
     typer.echo(json.dumps(found, indent=2) if json_output else format_description(found))
+
+
+@app.command()
+def models(
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List every method: its paper, what it needs at test time, and its switches."""
+    try:
+        from mintad.models.catalogue import describe_models
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("Listing the models", "train") from error
+    from mintad.report.methods import methods_text
+
+    found = describe_models()
+    typer.echo(json.dumps(found, indent=2) if json_output else methods_text(found))
 
 
 @contextmanager
@@ -233,10 +259,10 @@ def progress_bar() -> Iterator[Progress]:
 
 @contextmanager
 def resume_hint(run: Path, how: str) -> Iterator[None]:
-    """Says after Ctrl-C what is kept of a training run, and how it goes on."""
+    """Says after Ctrl-C, or on a full disk, what is kept of a run, and how it goes on."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StorageError):
         from mintad.training import RUN_FILE
 
         if (run / RUN_FILE).is_file():

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def run_demo(
     out: Path,
     *,
-    recipe: str | Path = "default",
+    recipe: str | Path = "fast",
     progress: Progress | None = None,
     echo: Callable[[str], None] = print,
 ) -> Evaluated:

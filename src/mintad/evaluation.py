@@ -139,6 +139,7 @@ def _config(
     give_product: bool,
 ) -> dict[str, Any]:
     manifest = inspector.bundle.manifest
+    named = any(inspection.product is not None for inspection in inspections)
     right = [
         sample.product == inspection.product
         for sample, inspection in zip(samples, inspections, strict=True)
@@ -152,8 +153,10 @@ def _config(
         "evaluation_size": [manifest.preprocessing.height, manifest.preprocessing.width],
         "resize": manifest.preprocessing.resize,
         "product_given": give_product,
-        "product_accuracy": float(np.mean(right)),
-        "scores": "calibrated per product on good training images",
+        "product_accuracy": float(np.mean(right)) if named else None,
+        "scores": "calibrated per product on good training images"
+        if named
+        else "raw: the product was neither given nor recognised",
         "mask_binarised_at": 0.5,
         "aupro_fpr_limit": 0.3,
         "images": len(samples),

@@ -12,8 +12,8 @@ from mintad.errors import DataError
 from mintad.report.heatmap import overlay, save_png
 from mintad.runtime import Inspection, Inspector
 
-HEATMAP_RANGE = (0.0, 8.0)
-"""The calibrated scores at which the heatmap's colours begin and end: 0 is a usual good image."""
+HEATMAP_RANGE = (-1.0, 4.0)
+"""The calibrated scores at which the colours begin and end; 0 is a usual good image's maximum."""
 
 
 def inspect_paths(

@@ -26,14 +26,19 @@ def make_report(
     out: Path,
     *,
     engine: str = "torch",
-    examples: int = 4,
+    examples: int = 6,
+    give_product: bool = False,
     progress: Progress | None = None,
 ) -> Evaluated:
-    """Evaluates `bundle` on `dataset` and writes the page to `out`; the evaluation."""
+    """Evaluates `bundle` on `dataset` and writes the page to `out`; the evaluation.
+
+    The product of an image is recognised by the model unless `give_product`.
+    """
     inspector = Inspector(bundle, engine=engine)
     result = evaluate(
         inspector,
         dataset,
+        give_product=give_product,
         progress=None if progress is None else lambda done, n: progress("images", done, n),
     )
     manifest = inspector.bundle.manifest
@@ -42,7 +47,7 @@ def make_report(
         evaluation=result.to_json(),
         details=_details(inspector, result),
         scores=result.evaluation.scores,
-        examples=_examples(inspector, result, examples),
+        examples=_examples(inspector, result, examples, give_product),
         scale=dict.fromkeys(result.evaluation.scores, HEATMAP_RANGE),
         licences=manifest.licences,
     )
@@ -50,7 +55,9 @@ def make_report(
     return result
 
 
-def _examples(inspector: Inspector, result: Evaluated, count: int) -> list[Example]:
+def _examples(
+    inspector: Inspector, result: Evaluated, count: int, give_product: bool
+) -> list[Example]:
     """The worst false alarms and misses of each product, inspected once more for their maps."""
     picks = pick_examples(
         [sample.product for sample in result.samples],
@@ -67,7 +74,7 @@ def _examples(inspector: Inspector, result: Evaluated, count: int) -> list[Examp
     samples = [result.samples[index] for _, index in wanted]
     found: list[Example] = []
     for (kind, _), (sample, inspection) in zip(
-        wanted, inspect_samples(inspector, samples), strict=True
+        wanted, inspect_samples(inspector, samples, give_product=give_product), strict=True
     ):
         assert inspection.anomaly_map is not None
         assert inspection.score is not None
@@ -103,9 +110,20 @@ def _details(inspector: Inspector, result: Evaluated) -> dict[str, str]:
         "Image size": f"{manifest.preprocessing.width}x{manifest.preprocessing.height}, "
         f"{manifest.preprocessing.resize}; metrics at that size",
         "Training images": f"{sum(product.train_images for product in manifest.products):,} good",
-        "Products recognised": f"{result.config['product_accuracy']:.2%} of the test images",
-        "Scores": "calibrated per product on good training images; 0 is a usual good image",
+        "Products recognised": _recognised(result),
+        "Scores": result.config["scores"],
         "Size of the bundle": f"{size.sum() / 1e6:.1f} MB",
         "Trained": manifest.created,
         "Versions": ", ".join(f"{name} {number}" for name, number in manifest.versions.items()),
     }
+
+
+def _recognised(result: Evaluated) -> str:
+    if result.config["product_given"]:
+        return "given"
+    accuracy = result.config["product_accuracy"]
+    return (
+        "none: the method recognises none"
+        if accuracy is None
+        else f"{accuracy:.2%} of the test images"
+    )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import platform
-import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 import mintad
 from mintad.bundle import (
@@ -30,10 +29,13 @@ from mintad.errors import ConfigError, DataError
 from mintad.export.eager import BACKBONE_FILE, MODEL_FILE, state_arrays
 from mintad.features import Backbone, FeatureCache, create_backbone, default_cache_directory
 from mintad.features.extraction import stream_features
+from mintad.features.text import embed_products
 from mintad.files import write_json
-from mintad.models import AnomalyModel, InputShape, create_model
+from mintad.models import AnomalyModel, InputShape, create_model, model_config
+from mintad.models.class_aware import TextPromptConfig
 from mintad.training import RUN_FILE
 from mintad.training.fit import CHECKPOINT, fit
+from mintad.training.provenance import git_state, package_versions
 from mintad.training.recipe import Recipe, load_recipe
 from mintad.training.run_file import read_run_file
 from mintad.training.tokens import TrainingTokens
@@ -68,6 +70,7 @@ def train_run(
     else:
         _check_empty(out)
         chosen = load_recipe(recipe, overrides)
+    texts = _product_texts(chosen, tuple(counts))
     torch.manual_seed(chosen.seed)
     backbone = create_backbone(chosen.backbone)
     preprocessing = backbone.preprocessing(chosen.resize)
@@ -76,8 +79,11 @@ def train_run(
         grid=backbone.grid(preprocessing.height, preprocessing.width),
         image_size=(preprocessing.height, preprocessing.width),
         products=len(counts),
+        text_channels=0 if texts is None else texts.shape[1],
     )
     model = create_model(chosen.model, chosen.switches, shape)
+    if texts is not None:
+        model.set_product_embeddings(texts)
     tokens = _tokens(good, tuple(counts), backbone, preprocessing, cache, use_cache, progress)
     if not resume:
         write_json(out / RUN_FILE, _describe(chosen, fingerprint, counts))
@@ -137,6 +143,14 @@ def hold_out(
     return np.setdiff1d(everything, out), out
 
 
+def _product_texts(recipe: Recipe, products: Sequence[str]) -> Tensor | None:
+    """The text embeddings `(K, E)` of the products' names, where the method reads them."""
+    config = model_config(recipe.model, recipe.switches)
+    if not isinstance(config, TextPromptConfig):
+        return None
+    return embed_products(config.text_encoder, products, config.template)
+
+
 def _tokens(
     good: Dataset,
     products: tuple[str, ...],
@@ -183,6 +197,8 @@ def _scales(
 
 @torch.inference_mode()
 def _product_accuracy(model: AnomalyModel, held: TrainingTokens) -> dict[str, float]:
+    if model.needs_product:
+        return {}
     right = total = 0
     for tokens, numbers in held.in_order():
         logits = model.predict(tokens).product_logits
@@ -224,35 +240,10 @@ def _describe(recipe: Recipe, fingerprint: str, counts: dict[str, int]) -> dict[
         "recipe": recipe.model_dump(mode="json"),
         "data": {"fingerprint": fingerprint, "good_training_images": counts},
         "versions": package_versions(),
-        "git": _git_state(),
+        "git": git_state(),
         "machine": {"system": platform.platform(), "threads": torch.get_num_threads()},
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def package_versions() -> dict[str, str]:
-    """The versions of mintad, Python and the packages that a number depends on."""
-    found = {"mintad": mintad.__version__, "python": platform.python_version()}
-    for package in ("torch", "timm", "lightning", "numpy", "pillow"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _git_state() -> str | None:
-    try:
-        result = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return result.stdout.strip() or None
 
 
 def _manifest(
@@ -297,7 +288,9 @@ def _manifest(
             switches=model.config.model_dump(mode="json"),
             stage_channels=model.shape.stage_channels,
             grid=model.shape.grid,
+            text_channels=model.shape.text_channels,
             parameters=sum(parameter.numel() for parameter in model.parameters()),
+            needs_product=model.needs_product,
         ),
         recipe=recipe.model_dump(mode="json"),
         versions=package_versions(),

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mintad.layers.recogniser import ProductRecogniser
-from mintad.layers.subspace import ProductSubspaces, channel_weights
+from mintad.layers.subspace import ProductSubspaces, channel_weights, leading_directions
 
 
 def tokens(count: int = 40, positions: int = 3, channels: int = 10, seed: int = 0) -> Tensor:
@@ -100,3 +100,34 @@ def test_recogniser_works_with_one_product_and_with_two_images() -> None:
     one = ProductRecogniser(1, 4)
     one.fit([torch.randn(2, 4)])
     assert one(torch.randn(3, 5, 4)).isfinite().all()
+
+
+def test_leading_directions_are_those_of_the_whole_spectrum() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(4, 90, 100, generator=generator) * torch.linspace(3, 0.1, 100)
+    moments = x.transpose(1, 2) @ x
+    ours = leading_directions(moments, 12)
+    exact = torch.linalg.eigh(moments)[1][:, :, -12:]
+    torch.testing.assert_close(
+        ours.transpose(1, 2) @ ours, torch.eye(12).expand(4, -1, -1), atol=1e-4, rtol=0
+    )
+    captured = (moments @ ours * ours).sum() / (moments @ exact * exact).sum()
+    assert captured > 0.995
+
+
+@pytest.mark.parametrize(("images", "copies"), [(28, 1), (12, 3), (40, 2)])
+def test_few_or_repeated_images_span_less_than_the_directions_asked_for(
+    images: int, copies: int
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    train = torch.randn(images, 4, 160, generator=generator).repeat(copies, 1, 1)
+    subspaces = ProductSubspaces(1, 4, torch.ones(160), rank=32, code=150)
+    subspaces.fit(0, [train])
+    product = torch.zeros(len(train), dtype=torch.int64)
+    deviations = subspaces.normalised(train, product)
+    left = subspaces.residual(deviations, product).norm() / deviations.norm()
+    assert left < (0.15 if images < 32 else 0.75)
+    new = torch.randn(5, 4, 160, generator=generator)
+    found = subspaces.residual(subspaces.normalised(new, product[:5]), product[:5])
+    assert found.isfinite().all()
+    assert found.norm() > 0.5 * subspaces.normalised(new, product[:5]).norm()

@@ -11,6 +11,15 @@ from torch import Tensor
 from mintad.errors import ConfigError
 from mintad.models import AnomalyModel, Batches, InputShape, create_model, list_models
 
+SMALL_UNIAD: dict[str, Any] = {
+    "dim": 16,
+    "heads": 2,
+    "feed_forward": 32,
+    "encoder_layers": 1,
+    "decoder_layers": 2,
+    "mask_window": 3,
+    "dropout": 0.0,
+}
 SMALL: dict[str, dict[str, Any]] = {
     "mint-ad": {
         "dim": 16,
@@ -21,14 +30,23 @@ SMALL: dict[str, dict[str, Any]] = {
         "token_dim": 8,
         "token_activation": "layernorm",
         "dropout": 0.0,
-    }
+    },
+    "uniad": SMALL_UNIAD,
+    "uniad-query-pool": SMALL_UNIAD,
+    "uniad-class-token": SMALL_UNIAD,
+    "uniad-text-prompt": SMALL_UNIAD,
 }
-SHAPE = InputShape(stage_channels=(4, 8), grid=(4, 5), image_size=(32, 40), products=3)
+SHAPE = InputShape(
+    stage_channels=(4, 8), grid=(4, 5), image_size=(32, 40), products=3, text_channels=6
+)
 
 
 def small(name: str, shape: InputShape = SHAPE, **switches: Any) -> AnomalyModel:
     torch.manual_seed(0)
-    return create_model(name, SMALL[name] | switches, shape)
+    model = create_model(name, SMALL[name] | switches, shape)
+    if model.needs_text:
+        model.set_product_embeddings(torch.randn(shape.products, shape.text_channels))
+    return model
 
 
 def data(shape: InputShape = SHAPE, count: int = 12) -> tuple[Tensor, Tensor]:
@@ -104,6 +122,64 @@ def test_a_state_dict_restores_the_model_exactly(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "switches"),
+    [
+        *((name, {}) for name in list_models()),
+        ("mint-ad", {"standardise": True}),
+        ("mint-ad", {"start": "subspaces", "rank": 2, "code": 8}),
+        ("uniad", {"standardise": True}),
+    ],
+)
+def test_permuting_the_product_numbers_permutes_nothing_else(
+    name: str, switches: dict[str, Any]
+) -> None:
+    count = 7  # no other size of the model, so that the axes of the products can be told
+    shape = SHAPE.model_copy(update={"products": count})
+    tokens, products = data(shape, count=4 * count)
+    number = torch.randperm(count, generator=torch.Generator().manual_seed(2))
+    model, other = small(name, shape, **switches), small(name, shape, **switches)
+    for value, permuted in zip(
+        model.state_dict().values(), other.state_dict().values(), strict=True
+    ):
+        for axis in range(value.ndim):
+            if value.shape[axis] == count:
+                permuted.index_copy_(axis, number, value.clone())
+
+    found = []
+    for one, numbers in ((model, products), (other, number[products])):
+        one.fit(only_product(tokens, numbers))
+        optimizer = torch.optim.SGD(one.parameters(), lr=0.1)
+        torch.manual_seed(0)
+        one.loss(tokens, numbers)["loss"].backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        found.append(one.eval().predict(tokens, numbers))
+    plain, permuted_one = found
+    torch.testing.assert_close(permuted_one.anomaly_map, plain.anomaly_map, atol=1e-4, rtol=1e-4)
+    if plain.product_logits is not None:
+        assert permuted_one.product_logits is not None
+        torch.testing.assert_close(
+            permuted_one.product_logits[:, number], plain.product_logits, atol=1e-3, rtol=1e-3
+        )
+
+
+@pytest.mark.parametrize("name", [name for name in list_models() if small(name).needs_product])
+def test_a_method_that_needs_the_product_says_so(name: str) -> None:
+    model = fitted(name).eval()
+    tokens, products = data()
+    for unknown in (None, torch.where(products == 1, -1, products)):
+        with pytest.raises(ConfigError, match=r"product of every image.*--give-product"):
+            model.predict(tokens, unknown)
+
+
+@pytest.mark.parametrize("name", [name for name in list_models() if small(name).needs_product])
+def test_a_method_that_needs_the_product_rebuilds_another_one_otherwise(name: str) -> None:
+    model = fitted(name).eval()
+    tokens, products = data()
+    one, other = model.predict(tokens, products), model.predict(tokens, (products + 1) % 3)
+    assert not torch.allclose(one.anomaly_map, other.anomaly_map, rtol=1e-3)
+
+
 @pytest.mark.parametrize("name", list_models())
 @pytest.mark.parametrize("grid", [(1, 1), (3, 7)])
 def test_any_grid_works(name: str, grid: tuple[int, int]) -> None:
@@ -177,3 +253,61 @@ def test_standardise_finds_mean_and_deviation_of_each_channel() -> None:
     torch.testing.assert_close(
         model.feature_scale, flat.std(dim=0, correction=0), atol=1e-5, rtol=1e-5
     )
+
+
+def test_the_closed_form_alone_recognises_and_scores_without_a_step() -> None:
+    model = fitted("mint-ad", start="subspaces", transformer=False, rank=2, code=8).eval()
+    assert not model.trainable
+    tokens, products = data()
+    broken = tokens.clone()
+    broken[:, 7] += 2.0
+    good, bad = model.predict(tokens), model.predict(broken)
+    assert good.product_logits is not None
+    assert torch.equal(good.product_logits.argmax(dim=1), products)
+    assert (bad.image_score > good.image_score).all()
+    assert (bad.anomaly_map.flatten(1).argmax(dim=1) // 40 // 8 == 1).all()
+    assert (bad.anomaly_map.flatten(1).argmax(dim=1) % 40 // 8 == 2).all()
+
+
+def test_a_given_product_replaces_the_recognised_one() -> None:
+    model = fitted("mint-ad", start="subspaces", transformer=False, rank=2, code=8).eval()
+    tokens, products = data()
+    wrong = (products + 1) % 3
+    assert (model.predict(tokens, wrong).image_score > model.predict(tokens).image_score).all()
+    unknown = torch.full_like(products, -1)
+    assert torch.equal(
+        model.predict(tokens, unknown).anomaly_map, model.predict(tokens).anomaly_map
+    )
+
+
+def test_held_out_scores_are_those_of_a_fit_without_the_image() -> None:
+    model = fitted("mint-ad", start="subspaces", transformer=False, rank=2, code=8).eval()
+    tokens, products = data(count=30)
+    batches = only_product(tokens, products)
+    scores = model.held_out_scores(batches, 1)
+    assert scores is not None
+    rows = torch.nonzero(products == 1).flatten()
+    kept = torch.ones(30, dtype=torch.bool)
+    kept[rows[::3]] = False
+    other = small("mint-ad", start="subspaces", transformer=False, rank=2, code=8).eval()
+    other.fit(only_product(tokens[kept], products[kept]))
+    expected = other.predict(tokens[rows[::3]], products[rows[::3]]).image_score
+    torch.testing.assert_close(scores[::3], expected, atol=1e-3, rtol=1e-3)
+    model.fit(batches)
+    assert scores.mean() > model.predict(tokens[rows]).image_score.mean()
+
+
+@pytest.mark.parametrize(
+    ("switches", "message"),
+    [
+        ({"transformer": False}, "nothing to rebuild with"),
+        ({"start": "subspaces", "target": "adapted"}, r"switches\.target=raw"),
+        ({"dim": 10, "heads": 4}, "multiple of heads"),
+        ({"norm": "sideways"}, r"model\.norm"),
+    ],
+)
+def test_switches_that_cannot_be_are_refused_with_the_mend(
+    switches: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        small("mint-ad", **switches)

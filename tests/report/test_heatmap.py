@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from mintad.report import files
+from mintad import files
 from mintad.report.heatmap import COLOURS, colourise, fit_map, outline, overlay, save_png
 
 

@@ -23,6 +23,17 @@ def test_the_paper_recipe_is_the_papers() -> None:
     assert recipe.switches == {}
 
 
+def test_the_uniad_recipe_is_its_codes() -> None:
+    recipe = load_recipe("uniad")
+    assert recipe.model == "uniad"
+    assert recipe.switches == {}
+    assert recipe.backbone.stages == (0, 1, 2, 3)
+    training = recipe.training
+    assert (training.epochs, training.batch_size, training.schedule) == (1000, 64, "step")
+    assert (training.learning_rate, training.betas) == (1e-4, (0.9, 0.999))
+    assert (training.weight_decay, training.clip_norm) == (1e-4, 0.1)
+
+
 def test_overrides_are_read_as_the_command_line_gives_them() -> None:
     recipe = load_recipe(
         "default",

@@ -37,13 +37,18 @@ class ProductEntry(_Entry):
 
 
 class ModelEntry(_Entry):
-    """The method with its switches, and the shapes it was built for."""
+    """The method with its switches, and the shapes it was built for.
+
+    `needs_product` says that it must be told the product of every image.
+    """
 
     name: str
     switches: dict[str, Any]
     stage_channels: tuple[int, ...]
     grid: tuple[int, int]
+    text_channels: int = 0
     parameters: int
+    needs_product: bool = False
 
 
 class BackboneEntry(_Entry):

@@ -55,6 +55,7 @@ def load_model(bundle: Bundle) -> AnomalyModel:
         grid=entry.grid,
         image_size=(preprocessing.height, preprocessing.width),
         products=len(bundle.manifest.products),
+        text_channels=entry.text_channels,
     )
     model = create_model(entry.name, entry.switches, shape)
     _load_state(model, bundle, MODEL_FILE)

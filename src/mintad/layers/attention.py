@@ -52,11 +52,16 @@ class Attention(nn.Module):
 
 
 def neighbour_mask(grid: tuple[int, int], window: tuple[int, int] = (7, 7)) -> Tensor:
-    """`bool (P, P)`, True where a position may not look: the window around itself (UniAD)."""
+    """`bool (P, P)`, True where a position may not look: the window around itself (UniAD).
+
+    A position whose window covers the whole grid may look everywhere: attention over nothing has
+    no value.
+    """
     rows, columns = (
         torch.arange(size).repeat_interleave(repeat).repeat(tile)
         for size, repeat, tile in ((grid[0], grid[1], 1), (grid[1], 1, grid[0]))
     )
     near_row = (rows[:, None] - rows[None, :]).abs() <= window[0] // 2  # (P, P)
     near_column = (columns[:, None] - columns[None, :]).abs() <= window[1] // 2
-    return near_row & near_column
+    near = near_row & near_column
+    return near & ~near.all(dim=1, keepdim=True)

@@ -28,6 +28,7 @@ class ProductSubspaces(nn.Module):
     8 bits with one step per direction: `P * code * rank` bytes per product.
     """
 
+    weights: Tensor
     mean: Tensor
     scale: Tensor
     basis: Tensor
@@ -106,7 +107,7 @@ def channel_weights(stage_channels: Iterable[int], balance: float) -> Tensor:
     return weights / weights.square().mean().sqrt()
 
 
-def leading_directions(moments: Tensor, rank: int, rounds: int = 8) -> Tensor:
+def leading_directions(moments: Tensor, rank: int, rounds: int = 6) -> Tensor:
     """The leading eigenvectors `(P, C, rank)`, largest first, of `moments` `(P, C, C)`.
 
     Block power iteration with a few directions to spare, orthonormalised by Cholesky, and a
@@ -126,15 +127,18 @@ def leading_directions(moments: Tensor, rank: int, rounds: int = 8) -> Tensor:
 
 
 def _orthonormal(block: Tensor) -> Tensor:
-    """An orthonormal basis `(P, C, width)` of the columns of `block`; twice is enough."""
+    """An orthonormal basis `(P, C, width)` of the columns of `block`; twice makes up rounding.
+
+    Where the columns span less than their number the surplus ones come out near zero.
+    """
+    eye = torch.eye(block.shape[2], dtype=torch.float64)
     for _ in range(2):
-        block = block / block.norm(dim=1, keepdim=True).clamp_min(1e-20)
-        gram = (block.transpose(1, 2) @ block).double()
-        gram.diagonal(dim1=1, dim2=2).add_(1e-7)
-        factor = torch.linalg.cholesky(gram).to(block)
-        block = torch.linalg.solve_triangular(
-            factor, block.transpose(1, 2), upper=False
-        ).transpose(1, 2)
+        gram = (block.transpose(1, 2) @ block).double()  # (P, width, width)
+        size = gram.diagonal(dim1=1, dim2=2).clamp_min(1e-30).rsqrt()
+        gram = gram * size[:, :, None] * size[:, None, :] + 1e-5 * eye
+        factor = torch.linalg.cholesky(gram)
+        turn = torch.linalg.solve_triangular(factor, eye.expand_as(factor), upper=False)
+        block = block @ (turn * size[:, None, :]).transpose(1, 2).to(block)
     return block
 
 

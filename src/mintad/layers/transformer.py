@@ -89,15 +89,19 @@ class DecoderLayer(nn.Module):
         memory: Tensor,
         previous: Tensor,
         position: Tensor,
-        blocked: Tensor | None = None,
+        memory_blocked: Tensor | None = None,
+        previous_blocked: Tensor | None = None,
     ) -> Tensor:
-        """`query`, `memory` and `previous` are `(B, P, D)`, `position` is `(P, D)`."""
+        """`query`, `memory` and `previous` are `(B, P, D)`, `position` is `(P, D)`.
+
+        The masks are `bool (P, P)`, True where a query may not look.
+        """
 
         def from_memory(x: Tensor) -> Tensor:
-            return self.to_memory(x + position, memory + position, memory, blocked)
+            return self.to_memory(x + position, memory + position, memory, memory_blocked)
 
         def from_previous(x: Tensor) -> Tensor:
-            return self.to_previous(x + position, previous + position, previous, blocked)
+            return self.to_previous(x + position, previous + position, previous, previous_blocked)
 
         first, second, feed = self.residuals
         return feed(second(first(query, from_memory), from_previous), self.feed_forward)
@@ -153,10 +157,11 @@ class Decoder(nn.Module):
         queries: list[Tensor],
         memory: Tensor,
         position: Tensor,
-        blocked: Tensor | None = None,
+        memory_blocked: Tensor | None = None,
+        previous_blocked: Tensor | None = None,
     ) -> Tensor:
         """One query `(B, P, D)` per layer; the first layer's `previous` is the memory itself."""
         x = memory
         for layer, query in zip(self.layers, queries, strict=True):
-            x = layer(query, memory, x, position, blocked)
+            x = layer(query, memory, x, position, memory_blocked, previous_blocked)
         return self.last(x)

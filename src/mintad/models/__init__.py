@@ -1,7 +1,7 @@
 """Methods: one file each, a registry, and one small contract."""
 
 from mintad.models.base import AnomalyModel, Batches, InputShape, ModelConfig, Prediction
-from mintad.models.registry import create_model, list_models
+from mintad.models.registry import create_model, list_models, model_class, model_config
 
 __all__ = [
     "AnomalyModel",
@@ -11,4 +11,6 @@ __all__ = [
     "Prediction",
     "create_model",
     "list_models",
+    "model_class",
+    "model_config",
 ]

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mintad.errors import ConfigError
+
 
 class Batches(Protocol):
     """Gives a fresh pass over the training features, of all products or of one."""
@@ -24,7 +26,10 @@ class ModelConfig(BaseModel):
 
 
 class InputShape(BaseModel):
-    """What a model is built for: channels of each backbone stage, grid, image size, products."""
+    """What a model is built for: channels of each backbone stage, grid, image size, products.
+
+    `text_channels` is E, the length of the text embeddings of the products' names; 0 without.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,6 +37,7 @@ class InputShape(BaseModel):
     grid: tuple[int, int]
     image_size: tuple[int, int]
     products: int
+    text_channels: int = 0
 
     @property
     def channels(self) -> int:
@@ -61,16 +67,21 @@ class AnomalyModel(nn.Module):
     """A method: backbone tokens in, loss or prediction out. It knows no file and no product name.
 
     Subclasses set `config_class` and implement `loss` and `predict`; one with a closed form
-    implements `fit`, too.
+    implements `fit`, too. `needs_product` says that `predict` must be told the products,
+    `needs_text` that `set_product_embeddings` comes before everything else.
     """
 
     config_class: ClassVar[type[ModelConfig]]
     needs_product: ClassVar[bool] = False
+    needs_text: ClassVar[bool] = False
 
     def __init__(self, config: ModelConfig, shape: InputShape) -> None:
         super().__init__()
         self.config = config
         self.shape = shape
+
+    def set_product_embeddings(self, embeddings: Tensor) -> None:
+        """Takes the text embeddings `(K, E)` of the products' names; for most methods nothing."""
 
     def fit(self, batches: Batches) -> None:
         """Whatever is found in closed form, before any gradient step; nothing by default."""
@@ -100,6 +111,15 @@ class AnomalyModel(nn.Module):
         `products` `int64 (B,)` may name the products; -1 asks the model to recognise one.
         """
         raise NotImplementedError
+
+    def named(self, products: Tensor | None) -> Tensor:
+        """`products` itself; raises `ConfigError` where one is left for the model to recognise."""
+        if products is None or bool((products < 0).any()):
+            raise ConfigError(
+                "This method needs to be told the product of every image; it recognises none.",
+                "Give it: --product NAME to inspect, --give-product to evaluate.",
+            )
+        return products
 
     def upsample(self, grid_map: Tensor) -> Tensor:
         """`(B, H, W)` on the grid to `(B, h, w)` at the size of the prepared image, bilinear."""

@@ -181,9 +181,10 @@ class MintAd(AnomalyModel):
         if self.subspaces is None or self.network is not None:
             return None
         tokens = torch.cat([self._standardised(batch) for batch, _ in batches(product)])
-        fold = torch.arange(len(tokens)) % min(3, len(tokens))
+        folds = min(3, len(tokens))
+        fold = torch.arange(len(tokens)) % folds
         scores = tokens.new_zeros(len(tokens))
-        for number in fold.unique():
+        for number in range(folds):
             held = fold == number
             subspaces = self.subspaces.like(products=1)
             subspaces.fit(0, [tokens[~held]])

@@ -2,20 +2,66 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from mintad.errors import ConfigError
-from mintad.models.base import AnomalyModel, InputShape
+from mintad.models.base import AnomalyModel, InputShape, ModelConfig
+from mintad.models.class_aware import ClassTokenUniAd, QueryPoolUniAd, TextPromptUniAd
 from mintad.models.mint_ad import MintAd
+from mintad.models.uniad import UniAd
 
-MODELS: dict[str, type[AnomalyModel]] = {"mint-ad": MintAd}
+
+class Method(NamedTuple):
+    """A method and where it was published."""
+
+    model: type[AnomalyModel]
+    paper: str
+
+
+_MINT_AD = "MINT-AD, arXiv 2403.14213"
+_UNIAD = "UniAD, arXiv 2206.03687"
+
+METHODS = {
+    "mint-ad": Method(MintAd, _MINT_AD),
+    "uniad": Method(UniAd, _UNIAD),
+    "uniad-class-token": Method(ClassTokenUniAd, f"{_UNIAD}, compared in {_MINT_AD}"),
+    "uniad-query-pool": Method(QueryPoolUniAd, f"{_UNIAD}, compared in {_MINT_AD}"),
+    "uniad-text-prompt": Method(TextPromptUniAd, f"{_UNIAD}, compared in {_MINT_AD}"),
+}
 
 
 def list_models() -> list[str]:
     """The names of all methods."""
-    return sorted(MODELS)
+    return sorted(METHODS)
+
+
+def model_class(name: str) -> type[AnomalyModel]:
+    """The class of a method. Raises `ConfigError` for an unknown one."""
+    if name not in METHODS:
+        raise ConfigError(
+            f"There is no model named {name!r}.", f"Choose one of: {', '.join(list_models())}."
+        )
+    return METHODS[name].model
+
+
+def model_config(name: str, switches: dict[str, Any]) -> ModelConfig:
+    """A method's switches, checked.
+
+    Raises `ConfigError` for an unknown method, an unknown switch or a value it cannot take.
+    """
+    config_class = model_class(name).config_class
+    try:
+        return config_class.model_validate(switches)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(sorted(config_class.model_fields))
+        raise ConfigError(
+            f"model.{field}: {first['msg']} (got {first.get('input')!r}).",
+            f"The switches of {name} are: {known}.",
+        ) from None
 
 
 def create_model(name: str, config: dict[str, Any], shape: InputShape) -> AnomalyModel:
@@ -23,19 +69,4 @@ def create_model(name: str, config: dict[str, Any], shape: InputShape) -> Anomal
 
     Raises `ConfigError` for an unknown method, an unknown switch or a value it cannot take.
     """
-    if name not in MODELS:
-        raise ConfigError(
-            f"There is no model named {name!r}.", f"Choose one of: {', '.join(list_models())}."
-        )
-    model_class = MODELS[name]
-    try:
-        parsed = model_class.config_class.model_validate(config)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(sorted(model_class.config_class.model_fields))
-        raise ConfigError(
-            f"model.{field}: {first['msg']} (got {first.get('input')!r}).",
-            f"The switches of {name} are: {known}.",
-        ) from None
-    return model_class(parsed, shape)
+    return model_class(name)(model_config(name, config), shape)

@@ -90,12 +90,12 @@ class Inspector:
 
         An image is a path, `uint8 (H, W, 3)` RGB pixels or a `MemoryImage`. `products` names
         the product of all images, or of each (None: recognise it). Raises `ConfigError` for a
-        product that the bundle does not know. An image that cannot be read gives an inspection
-        with `error`; the stream goes on.
+        product that the bundle does not know, or for none where its method needs one. An image
+        that cannot be read gives an inspection with `error`; the stream goes on.
         """
         if isinstance(images, (str, Path)):
             images = [images]
-        if isinstance(products, str):
+        if products is None or isinstance(products, str):
             self._number(products)
         items = map_ahead(
             self._read,
@@ -161,6 +161,12 @@ class Inspector:
 
     def _number(self, product: str | None) -> int:
         if product is None:
+            if self.bundle.manifest.model.needs_product:
+                raise ConfigError(
+                    f"The method {self.bundle.manifest.model.name} recognises no product: it "
+                    "needs to be told the product of every image.",
+                    "Give it: --product NAME to inspect, --give-product to evaluate.",
+                )
             return -1
         if product not in self._numbers:
             raise ConfigError(

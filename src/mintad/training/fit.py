@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import torch
 from lightning.pytorch import Trainer
@@ -48,16 +49,29 @@ class LogEachEpoch(Callback):
         self.path = path
 
     def on_train_epoch_end(self, trainer: Trainer, _: object) -> None:
-        """Writes the line; the first one writes the header too."""
+        """Writes the line, and first of all a header; an epoch done again has its line already."""
         values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         line = {"epoch": trainer.current_epoch, "step": trainer.global_step, **values}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        is_new = not self.path.is_file()
+        known = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
+        if known and known[-1].startswith(f"{trainer.current_epoch},"):
+            return
         with self.path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(line))
-            if is_new:
+            if not known:
                 writer.writeheader()
             writer.writerow(line)
+
+
+class StopBetweenSteps(Callback):
+    """Raises `KeyboardInterrupt` before the next step once it was asked for."""
+
+    asked = False
+
+    def on_train_batch_start(self, *_: object) -> None:
+        """Before every step."""
+        if self.asked:
+            raise KeyboardInterrupt
 
 
 class ShowProgress(Callback):
@@ -113,12 +127,13 @@ def fit(
         return model.eval()
 
     module = TrainingModule(model, tokens, recipe.training, recipe.seed)
-    callbacks: list[Callback] = [SaveEachEpoch(checkpoint), LogEachEpoch(run / LOGS / LOG_FILE)]
+    stop = StopBetweenSteps()
+    callbacks = [stop, LogEachEpoch(run / LOGS / LOG_FILE), SaveEachEpoch(checkpoint)]
     if progress is not None:
         callbacks.append(ShowProgress(progress))
     trainer = _trainer(recipe, run, callbacks)
     try:
-        with _interrupts(trainer):
+        with _interrupts(trainer, stop):
             trainer.fit(module, ckpt_path=checkpoint if resume else None, weights_only=False)
     except OSError as error:
         raise_storage_error(error, run)
@@ -126,17 +141,36 @@ def fit(
 
 
 @contextmanager
-def _interrupts(trainer: Trainer) -> Iterator[None]:
-    """Ctrl-C stays Ctrl-C: Lightning turns it into an exit and then ignores the next one."""
+def _interrupts(trainer: Trainer, stop: StopBetweenSteps) -> Iterator[None]:
+    """Ctrl-C becomes a `KeyboardInterrupt` after the step that runs, a second one at once.
+
+    In the middle of a step it could leave the writer of the logs waiting for ever. Lightning
+    turns it into an exit, and ignores the next one, which is undone here.
+    """
     handler = signal.getsignal(signal.SIGINT)
+    is_ours = (
+        handler is signal.default_int_handler
+        and threading.current_thread() is threading.main_thread()
+    )
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.asked:
+            signal.default_int_handler(number, frame)
+        stop.asked = True
+
+    if is_ours:
+        signal.signal(signal.SIGINT, ask)
     try:
         yield
+        if stop.asked:
+            raise KeyboardInterrupt
     except SystemExit:
         if not trainer.interrupted:
             raise
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from None
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGINT, handler)
 
 
 def _trainer(recipe: Recipe, run: Path, callbacks: list[Callback]) -> Trainer:

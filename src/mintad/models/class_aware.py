@@ -1,0 +1,97 @@
+"""UniAD that is told the product: the variants that MINT-AD compares with (its Table 4).
+
+MINT-AD names them and says little more. How each is built is written with it below.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mintad.errors import ConfigError
+from mintad.models.base import InputShape
+from mintad.models.uniad import UniAd, UniAdConfig
+
+
+class QueryPoolUniAd(UniAd):
+    """One table of queries per product and decoder layer."""
+
+    needs_product = True
+
+    def __init__(self, config: UniAdConfig, shape: InputShape) -> None:
+        super().__init__(config, shape)
+        self.queries = nn.Parameter(torch.randn(shape.products, *self.queries.shape))
+
+    def layer_queries(self, batch: int, products: Tensor | None) -> Tensor:
+        """The queries `(layers, B, P, D)` of each image's product."""
+        return self.queries[self.named(products)].transpose(0, 1)
+
+
+class ClassTokenUniAd(UniAd):
+    """A learned token of the product goes through encoder and decoder beside the others.
+
+    It comes after the projection to the model's width and is cut off at the end. It has no place:
+    its position embedding is zero, it looks everywhere, and every position may look at it.
+    """
+
+    needs_product = True
+
+    def __init__(self, config: UniAdConfig, shape: InputShape) -> None:
+        super().__init__(config, shape)
+        self.class_tokens = nn.Parameter(torch.randn(shape.products, config.dim))
+        layers, positions, dim = self.queries.shape
+        self.queries = nn.Parameter(torch.randn(layers, positions + 1, dim))
+        self.blocked = F.pad(self.blocked, (0, 1, 0, 1))  # (P + 1, P + 1)
+
+    def rebuild(self, tokens: Tensor, products: Tensor | None) -> Tensor:
+        """Tokens `(B, P, C)` as the network gives them back."""
+        token = self.class_tokens[self.named(products), None]  # (B, 1, D)
+        x = torch.cat((self.inward(tokens), token), dim=1)  # (B, P + 1, D)
+        position = F.pad(self.position(), (0, 0, 0, 1))  # (P + 1, D)
+        queries = self.layer_queries(len(tokens), products)
+        return self.outward(self.transform(x, position, queries)[:, :-1])
+
+
+class TextPromptConfig(UniAdConfig):
+    """UniAD's switches, and where the text embeddings of the products' names come from.
+
+    `text_encoder` names a frozen encoder (see `mintad.features.text`); `template` is what it
+    reads, with the product's name in the place of `{product}`.
+    """
+
+    text_encoder: str = ""
+    template: str = "a photo of a normal {product}"
+
+
+class TextPromptUniAd(UniAd):
+    """The text embedding of the product's name, projected, is added to every layer's queries.
+
+    Embeddings are brought to length `sqrt(E)`, so that encoders with short vectors and with long
+    ones begin alike.
+    """
+
+    config_class = TextPromptConfig
+    needs_product = True
+    needs_text = True
+    text_embeddings: Tensor
+
+    def __init__(self, config: TextPromptConfig, shape: InputShape) -> None:
+        if shape.text_channels < 1:
+            raise ConfigError(
+                "A text prompt needs the text embeddings of the products' names.",
+                "Set switches.text_encoder in the recipe.",
+            )
+        super().__init__(config, shape)
+        self.register_buffer("text_embeddings", torch.zeros(shape.products, shape.text_channels))
+        self.projection = nn.Linear(shape.text_channels, config.decoder_layers * config.dim)
+
+    def set_product_embeddings(self, embeddings: Tensor) -> None:
+        """Takes the text embeddings `(K, E)` of the products' names."""
+        self.text_embeddings.copy_(F.normalize(embeddings, dim=1) * embeddings.shape[1] ** 0.5)
+
+    def layer_queries(self, batch: int, products: Tensor | None) -> Tensor:
+        """The queries `(layers, B, P, D)`: the shared table and each image's prompt."""
+        prompt = self.projection(self.text_embeddings[self.named(products)])
+        prompt = prompt.unflatten(1, (self.config.decoder_layers, self.config.dim))
+        return self.queries[:, None] + prompt.transpose(0, 1)[:, :, None]  # (layers, B, P, D)
