@@ -263,10 +263,12 @@ def resume_hint(run: Path, how: str) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, StorageError):
-        from mintad.training import RUN_FILE
+        from mintad.training import CHECKPOINT, RUN_FILE
 
-        if (run / RUN_FILE).is_file():
+        if (run / CHECKPOINT).is_file():
             kept = f"{run} keeps every finished epoch; {how} goes on from there."
+        elif (run / RUN_FILE).is_file():
+            kept = f"No epoch was finished; {how} goes on with the features, which are kept."
         else:
             kept = "The features computed so far are kept; the same command uses them."
         typer.echo(kept, err=True)

@@ -45,7 +45,8 @@ def run_demo(
     dataset = read(out / "data")
     bundle = _bundle(dataset, out / "run", recipe, progress, echo)
     report = out / "report.html"
-    result = make_report(bundle, dataset, report, progress=progress)
+    needs_product = bundle.manifest.model.needs_product
+    result = make_report(bundle, dataset, report, give_product=needs_product, progress=progress)
     content = result.to_json()
     write_json(out / "metrics.json", content)
     echo(evaluation_text(content))

@@ -33,8 +33,8 @@ from mintad.features.text import embed_products
 from mintad.files import write_json
 from mintad.models import AnomalyModel, InputShape, create_model, model_config
 from mintad.models.class_aware import TextPromptConfig
-from mintad.training import RUN_FILE
-from mintad.training.fit import CHECKPOINT, fit
+from mintad.training import CHECKPOINT, RUN_FILE
+from mintad.training.fit import fit
 from mintad.training.provenance import git_state, package_versions
 from mintad.training.recipe import Recipe, load_recipe
 from mintad.training.run_file import read_run_file
@@ -90,7 +90,7 @@ def train_run(
     kept, held = hold_out(tokens.products, chosen.training.holdout, chosen.seed)
     model = fit(model, tokens.of(kept), chosen, out, resume=resume, progress=progress)
     scales = _scales(model, tokens, held)
-    metrics = _product_accuracy(model, tokens.of(held))
+    metrics = _product_accuracy(model, tokens.of(held)) if len(kept) < len(tokens) else {}
     write_json(out / METRICS_FILE, metrics)
     manifest = _manifest(chosen, backbone, preprocessing, model, counts, scales, held, tokens)
     manifest = manifest.model_copy(

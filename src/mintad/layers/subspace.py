@@ -87,13 +87,23 @@ class ProductSubspaces(nn.Module):
         return (tokens - self.mean[products].float()) / self.scale[products][:, None]
 
     def residual(self, deviations: Tensor, products: Tensor) -> Tensor:
-        """The part of the deviations `(B, P, C)` that the directions do not explain."""
-        basis = self.basis[products].float()  # (B, C, code)
-        directions = self.directions[products].float()  # (B, P, code, rank)
-        code = deviations @ basis  # (B, P, code)
-        weights = (code[:, :, None] @ directions) * self.step[products].square()[:, :, None]
-        explained = (weights @ directions.transpose(2, 3))[:, :, 0]  # (B, P, code)
-        return deviations - explained @ basis.transpose(1, 2)
+        """The part of the deviations `(B, P, C)` that the directions do not explain.
+
+        Images of one product are taken together, so that its directions are read once.
+        """
+        left = torch.empty_like(deviations)
+        for product in products.unique().tolist():
+            rows = products == product
+            left[rows] = self._residual_of(deviations[rows], product)
+        return left
+
+    def _residual_of(self, deviations: Tensor, product: int) -> Tensor:
+        basis = self.basis[product].to(deviations.dtype)  # (C, code)
+        directions = self.directions[product].to(deviations.dtype)  # (P, code, rank)
+        code = (deviations @ basis).transpose(0, 1)  # (P, B, code)
+        weights = (code @ directions) * self.step[product].square()[:, None]  # (P, B, rank)
+        explained = (weights @ directions.transpose(1, 2)).transpose(0, 1)  # (B, P, code)
+        return deviations - explained @ basis.T
 
 
 def channel_weights(stage_channels: Iterable[int], balance: float) -> Tensor:

@@ -19,11 +19,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from mintad.files import raise_storage_error, replacing
 from mintad.models import AnomalyModel
+from mintad.training import CHECKPOINT
 from mintad.training.module import TrainingModule
 from mintad.training.recipe import Recipe
 from mintad.training.tokens import TrainingTokens
 
-CHECKPOINT = "checkpoint.ckpt"
 LOGS = "logs"
 LOG_FILE = "metrics.csv"
 
