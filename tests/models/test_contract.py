@@ -249,9 +249,9 @@ def test_standardise_finds_mean_and_deviation_of_each_channel() -> None:
     model = fitted("mint-ad", standardise=True)
     tokens, _ = data()
     flat = tokens.flatten(0, 1)
-    torch.testing.assert_close(model.feature_mean, flat.mean(dim=0), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(model.standardisation.mean, flat.mean(dim=0), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(
-        model.feature_scale, flat.std(dim=0, correction=0), atol=1e-5, rtol=1e-5
+        model.standardisation.scale, flat.std(dim=0, correction=0), atol=1e-5, rtol=1e-5
     )
 
 

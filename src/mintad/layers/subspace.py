@@ -92,7 +92,7 @@ class ProductSubspaces(nn.Module):
         Images of one product are taken together, so that its directions are read once.
         """
         left = torch.empty_like(deviations)
-        for product in products.unique().tolist():
+        for product in sorted(set(products.tolist())):
             rows = products == product
             left[rows] = self._residual_of(deviations[rows], product)
         return left

@@ -19,6 +19,7 @@ from mintad.layers.jitter import jitter
 from mintad.layers.position import LearnedPosition
 from mintad.layers.prompt_mapper import PooledPromptMapper, PromptMapper, TokenActivation
 from mintad.layers.recogniser import ProductRecogniser
+from mintad.layers.standardisation import Standardisation
 from mintad.layers.subspace import ProductSubspaces, channel_weights
 from mintad.layers.transformer import Decoder, Encoder, Norm
 from mintad.models.base import AnomalyModel, Batches, InputShape, ModelConfig, Prediction
@@ -140,14 +141,11 @@ class MintAd(AnomalyModel):
 
     config_class = MintAdConfig
     config: MintAdConfig
-    feature_mean: Tensor
-    feature_scale: Tensor
 
     def __init__(self, config: MintAdConfig, shape: InputShape) -> None:
         super().__init__(config, shape)
         _check(config)
-        self.register_buffer("feature_mean", torch.zeros(shape.channels))
-        self.register_buffer("feature_scale", torch.ones(shape.channels))
+        self.standardisation = Standardisation(shape.channels)
         self.recogniser: ProductRecogniser | None = None
         self.subspaces: ProductSubspaces | None = None
         if config.start == "subspaces":
@@ -165,12 +163,12 @@ class MintAd(AnomalyModel):
     def fit(self, batches: Batches) -> None:
         """The closed form: channel statistics with `standardise`, product subspaces as `start`."""
         if self.config.standardise:
-            self._fit_statistics(batches)
+            self.standardisation.fit(tokens for tokens, _ in batches())
         if self.subspaces is None or self.recogniser is None:
             return
         pooled = []
         for product in range(self.shape.products):
-            tokens = [self._standardised(batch) for batch, _ in batches(product)]
+            tokens = [self.standardisation(batch) for batch, _ in batches(product)]
             pooled.append(torch.cat([batch.mean(dim=1) for batch in tokens]))
             self.subspaces.fit(product, tokens)
         self.recogniser.fit(pooled)
@@ -180,7 +178,7 @@ class MintAd(AnomalyModel):
         """Cross-fitted scores of the closed form alone: a third of the images at a time."""
         if self.subspaces is None or self.network is not None:
             return None
-        tokens = torch.cat([self._standardised(batch) for batch, _ in batches(product)])
+        tokens = torch.cat([self.standardisation(batch) for batch, _ in batches(product)])
         folds = min(3, len(tokens))
         fold = torch.arange(len(tokens)) % folds
         scores = tokens.new_zeros(len(tokens))
@@ -197,7 +195,7 @@ class MintAd(AnomalyModel):
         """MSE, cross-entropy and prior loss (eq. 1, 4-6) of tokens `(B, P, C)`."""
         config, network = self.config, self.network
         assert network is not None
-        clean = target = self._standardised(tokens)
+        clean = target = self.standardisation(tokens)
         if self.subspaces is not None:
             clean = self.subspaces.normalised(clean, products)
             target = self.subspaces.residual(clean, products)
@@ -221,13 +219,13 @@ class MintAd(AnomalyModel):
 
     def predict(self, tokens: Tensor, products: Tensor | None = None) -> Prediction:
         """The distance between features and their reconstruction (eq. 7); no product is needed."""
-        error, logits = self._error(self._standardised(tokens), products)
+        error, logits = self._error(self.standardisation(tokens), products)
         return Prediction(*self._scored(error), logits)
 
     def class_token(self, tokens: Tensor) -> Tensor:
         """The fine-grained class token `(B, T)` of tokens `(B, P, C)`."""
         assert self.network is not None
-        clean = self._standardised(tokens)
+        clean = self.standardisation(tokens)
         if self.subspaces is not None and self.recogniser is not None:
             clean = self.subspaces.normalised(clean, self.recogniser(clean).argmax(dim=1))
         return self.network.class_token(self.network.adaptor(clean))[0]
@@ -251,22 +249,6 @@ class MintAd(AnomalyModel):
         distance = error.float().norm(dim=2)  # (B, P)
         anomaly_map = self.upsample(distance.unflatten(1, self.shape.grid))
         return anomaly_map, image_score(anomaly_map, self.config.image_score)
-
-    def _standardised(self, tokens: Tensor) -> Tensor:
-        return (tokens - self.feature_mean) / self.feature_scale
-
-    def _fit_statistics(self, batches: Batches) -> None:
-        count = 0
-        total = torch.zeros(self.shape.channels, dtype=torch.float64)
-        squares = torch.zeros_like(total)
-        for tokens, _ in batches():
-            flat = tokens.flatten(0, 1).double()  # (B * P, C)
-            count += len(flat)
-            total += flat.sum(dim=0)
-            squares += flat.square().sum(dim=0)
-        mean = total / count
-        self.feature_mean.copy_(mean)
-        self.feature_scale.copy_((squares / count - mean.square()).clamp_min(1e-8).sqrt())
 
 
 def _check(config: MintAdConfig) -> None:
