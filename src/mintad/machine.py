@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mintad.processor import has_bfloat16, has_int8
+
 PACKAGES = ("mintad", "numpy", "pillow", "torch", "torchvision", "timm", "lightning", "pyarrow")
 
 
@@ -17,7 +19,6 @@ def describe() -> dict[str, Any]:
     """Cores, memory, matrix instructions, GPU, free disk, versions and backbones with weights."""
     from mintad.features import default_cache_directory
 
-    flags = _cpu_flags()
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
@@ -25,8 +26,8 @@ def describe() -> dict[str, Any]:
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
         "memory_gb": _memory_gb(),
-        "bfloat16": bool({"avx512_bf16", "amx_bf16"} & flags),
-        "int8": bool({"avx512_vnni", "avx_vnni", "amx_int8"} & flags),
+        "bfloat16": has_bfloat16(),
+        "int8": has_int8(),
         "gpu": _gpu(),
         "free_disk_gb": {
             str(place): round(shutil.disk_usage(_existing(place)).free / 1e9, 1)
@@ -63,16 +64,6 @@ def _backbones() -> dict[str, bool]:
     from mintad.features import backbone_spec, list_backbones
 
     return {name: backbone_spec(name).packaged_weights() is not None for name in list_backbones()}
-
-
-def _cpu_flags() -> set[str]:
-    file = Path("/proc/cpuinfo")
-    if not file.is_file():
-        return set()
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-        if line.startswith(("flags", "Features")):
-            return set(line.split(":", 1)[1].split())
-    return set()
 
 
 def _memory_gb() -> float | None:

@@ -92,10 +92,19 @@ def train_run(
     scales = _scales(model, tokens, held)
     metrics = _product_accuracy(model, tokens.of(held)) if len(kept) < len(tokens) else {}
     write_json(out / METRICS_FILE, metrics)
-    manifest = _manifest(chosen, backbone, preprocessing, model, counts, scales, held, tokens)
-    manifest = manifest.model_copy(
-        update={"metrics": metrics, "data": {"fingerprint": fingerprint, "images": len(good)}}
+    held_counts = np.bincount(tokens.products[held], minlength=len(counts)).tolist()
+    products = tuple(
+        ProductEntry(
+            name=name,
+            train_images=count,
+            held_out_images=number,
+            centre=scale.centre,
+            spread=scale.spread,
+        )
+        for (name, count), number, scale in zip(counts.items(), held_counts, scales, strict=True)
     )
+    data = {"fingerprint": fingerprint, "images": len(good)}
+    manifest = _manifest(chosen, backbone, preprocessing, model, products, metrics, data)
     files = {MODEL_FILE: state_arrays(model), BACKBONE_FILE: state_arrays(backbone)}
     bundle = write_bundle(out / "bundle", manifest, files)
     (out / CHECKPOINT).unlink(missing_ok=True)
@@ -127,8 +136,7 @@ def hold_out(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows to train on and rows held out: `share` of each product, at least one, at random.
 
-    With a share of zero, or one image of a product, the training rows stand in for held-out
-    ones.
+    With a share of zero the training rows stand in for held-out ones.
     """
     rng = np.random.default_rng((seed, 1))
     held: list[NDArray[np.int64]] = []
@@ -251,27 +259,14 @@ def _manifest(
     backbone: Backbone,
     preprocessing: Preprocessing,
     model: AnomalyModel,
-    counts: dict[str, int],
-    scales: list[ScoreScale],
-    held: NDArray[np.int64],
-    tokens: TrainingTokens,
+    products: tuple[ProductEntry, ...],
+    metrics: dict[str, float],
+    data: dict[str, Any],
 ) -> Manifest:
-    held_counts = np.bincount(tokens.products[held], minlength=len(counts))
     return Manifest(
         mintad=mintad.__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        products=tuple(
-            ProductEntry(
-                name=name,
-                train_images=count,
-                held_out_images=int(number),
-                centre=scale.centre,
-                spread=scale.spread,
-            )
-            for (name, count), scale, number in zip(
-                counts.items(), scales, held_counts, strict=True
-            )
-        ),
+        products=products,
         preprocessing=preprocessing,
         backbone=BackboneEntry(
             name=backbone.config.name,
@@ -293,6 +288,8 @@ def _manifest(
             needs_product=model.needs_product,
         ),
         recipe=recipe.model_dump(mode="json"),
+        metrics=metrics,
+        data=data,
         versions=package_versions(),
         licences={"mintad": "Apache-2.0", backbone.config.name: backbone.licence},
     )

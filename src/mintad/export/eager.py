@@ -8,20 +8,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mintad.bundle import Bundle, RawPrediction
-from mintad.data import normalise
 from mintad.errors import BundleError
 from mintad.features import Backbone, BackboneConfig
+from mintad.features.extraction import backbone_tokens
 from mintad.features.restore import restore_backbone
 from mintad.models import AnomalyModel, InputShape, create_model
 
 MODEL_FILE = "model.safetensors"
 BACKBONE_FILE = "backbone.safetensors"
-
-
-def to_tokens(features: Tensor) -> Tensor:
-    """Features `(B, C, H, W)` to tokens `(B, P, C)`, rounded to half precision as in the cache."""
-    limit = torch.finfo(torch.float16).max
-    return features.clamp(-limit, limit).half().float().flatten(2).transpose(1, 2)  # (B, P, C)
 
 
 class TorchEngine:
@@ -36,8 +30,8 @@ class TorchEngine:
     @torch.inference_mode()
     def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
         """`images` is `uint8 (B, h, w, 3)`, `products` `int64 (B,)`, -1 where to recognise."""
-        pixels = torch.from_numpy(normalise(images, self.preprocessing)).to(self.device)
-        tokens = to_tokens(self.backbone(pixels.contiguous(memory_format=torch.channels_last)))
+        half = backbone_tokens(images, self.backbone, self.preprocessing, batch_size=len(images))
+        tokens = torch.from_numpy(half).to(self.device).float()  # (B, P, C)
         found = self.model.predict(tokens, torch.from_numpy(products).to(self.device))
         logits = found.product_logits
         return RawPrediction(
@@ -63,7 +57,7 @@ def load_model(bundle: Bundle) -> AnomalyModel:
 
 
 def load_backbone(bundle: Bundle) -> Backbone:
-    """The bundle's frozen backbone. Raises `BundleError` where its weights do not fit."""
+    """The bundle's frozen backbone. Raises `WeightsError` where its weights do not fit."""
     entry, preprocessing = bundle.manifest.backbone, bundle.manifest.preprocessing
     config = BackboneConfig(
         name=entry.name,

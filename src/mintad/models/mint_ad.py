@@ -21,25 +21,14 @@ from mintad.layers.prompt_mapper import PooledPromptMapper, PromptMapper, TokenA
 from mintad.layers.recogniser import ProductRecogniser
 from mintad.layers.standardisation import Standardisation
 from mintad.layers.subspace import ProductSubspaces, channel_weights
-from mintad.layers.transformer import Decoder, Encoder, Norm
-from mintad.models.base import AnomalyModel, Batches, InputShape, ModelConfig, Prediction
+from mintad.models.base import AnomalyModel, Batches, InputShape, Prediction
+from mintad.models.reconstruction import TransformerConfig, build_transformer
 from mintad.models.scores import ImageScore, image_score
 
 
-class MintAdConfig(ModelConfig):
+class MintAdConfig(TransformerConfig):
     """The switches of MINT-AD; the defaults are the paper's."""
 
-    dim: int = Field(default=256, ge=2)
-    heads: int = Field(default=8, ge=1)
-    feed_forward: int = Field(default=1024, ge=1)
-    encoder_layers: int = Field(default=4, ge=0)
-    decoder_layers: int = Field(default=4, ge=1)
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-    norm: Norm = "post"
-    zero_init: bool = False
-    standardise: bool = False
-    jitter_ratio: float = Field(default=1.2127, ge=0)
-    jitter_probability: float = Field(default=1.0, ge=0, le=1)
     adaptor: bool = True
     classification: bool = True
     class_query: bool = True
@@ -94,16 +83,7 @@ class ClassAwareReconstruction(nn.Module):
         )
         self.distribution = DistributionDecoder(dim) if config.prior else None
         self.position = LearnedPosition(grid, dim)
-        blocks = (
-            dim,
-            config.heads,
-            config.feed_forward,
-            config.dropout,
-            config.norm,
-            config.zero_init,
-        )
-        self.encoder = Encoder(config.encoder_layers, *blocks)
-        self.decoder = Decoder(config.decoder_layers, *blocks)
+        self.encoder, self.decoder = build_transformer(config)
         self.out = nn.Linear(dim, channels if config.target == "raw" else dim)
         if config.start != "none":
             nn.init.zeros_(self.out.weight)
@@ -262,11 +242,6 @@ def _check(config: MintAdConfig) -> None:
         raise ConfigError(
             "start=subspaces rebuilds the backbone's features, not adapted ones.",
             "Set switches.target=raw or switches.start=none.",
-        )
-    if config.dim % config.heads:
-        raise ConfigError(
-            f"dim={config.dim} cannot be divided among heads={config.heads}.",
-            "Choose a dim that is a multiple of heads.",
         )
 
 

@@ -12,12 +12,12 @@ from mintad.layers.attention import Attention, neighbour_mask
 from mintad.layers.jitter import jitter
 from mintad.layers.position import LearnedPosition
 from mintad.layers.standardisation import Standardisation
-from mintad.layers.transformer import Decoder, Encoder, Norm
-from mintad.models.base import AnomalyModel, Batches, InputShape, ModelConfig, Prediction
+from mintad.models.base import AnomalyModel, Batches, InputShape, Prediction
+from mintad.models.reconstruction import TransformerConfig, build_transformer
 from mintad.models.scores import ImageScore, image_score
 
 
-class UniAdConfig(ModelConfig):
+class UniAdConfig(TransformerConfig):
     """The switches of UniAD; the defaults are those of its code.
 
     `mask_encoder`, `mask_memory` and `mask_previous` block the neighbours in the encoder, where a
@@ -25,17 +25,6 @@ class UniAdConfig(ModelConfig):
     blocked window in positions.
     """
 
-    dim: int = Field(default=256, ge=2)
-    heads: int = Field(default=8, ge=1)
-    feed_forward: int = Field(default=1024, ge=1)
-    encoder_layers: int = Field(default=4, ge=0)
-    decoder_layers: int = Field(default=4, ge=1)
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-    norm: Norm = "post"
-    zero_init: bool = False
-    standardise: bool = False
-    jitter_ratio: float = Field(default=1.2127, ge=0)
-    jitter_probability: float = Field(default=1.0, ge=0, le=1)
     mask_encoder: bool = True
     mask_memory: bool = True
     mask_previous: bool = True
@@ -61,16 +50,7 @@ class UniAd(AnomalyModel):
         self.inward = nn.Linear(shape.channels, dim)
         self.outward = nn.Linear(dim, shape.channels)
         self.position = LearnedPosition(shape.grid, dim)
-        blocks = (
-            dim,
-            config.heads,
-            config.feed_forward,
-            config.dropout,
-            config.norm,
-            config.zero_init,
-        )
-        self.encoder = Encoder(config.encoder_layers, *blocks)
-        self.decoder = Decoder(config.decoder_layers, *blocks)
+        self.encoder, self.decoder = build_transformer(config)
         self.queries = nn.Parameter(torch.randn(config.decoder_layers, shape.positions, dim))
         window = (config.mask_window, config.mask_window)
         self.register_buffer("blocked", neighbour_mask(shape.grid, window), persistent=False)
@@ -136,11 +116,6 @@ def _initialise(model: nn.Module) -> None:
 
 def _check(config: UniAdConfig) -> None:
     """Raises `ConfigError` for switches that cannot be."""
-    if config.dim % config.heads:
-        raise ConfigError(
-            f"dim={config.dim} cannot be divided among heads={config.heads}.",
-            "Choose a dim that is a multiple of heads.",
-        )
     if config.mask_window % 2 == 0:
         raise ConfigError(
             f"mask_window={config.mask_window} has no middle.",

@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from mintad.files import raise_storage_error, replacing
 from mintad.models import AnomalyModel
+from mintad.processor import has_bfloat16
 from mintad.training import CHECKPOINT
 from mintad.training.module import TrainingModule
 from mintad.training.recipe import Recipe
@@ -85,23 +86,14 @@ class ShowProgress(Callback):
         self.progress("training", trainer.global_step, int(trainer.estimated_stepping_batches))
 
 
-def has_bfloat16() -> bool:
-    """Whether this machine multiplies bfloat16 matrices in hardware."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    flags = Path("/proc/cpuinfo")
-    if not flags.is_file():
-        return False
-    text = flags.read_text(encoding="utf-8", errors="replace")
-    return "amx_bf16" in text or "avx512_bf16" in text
-
-
 def precision(recipe: Recipe) -> str:
     """The precision that this machine trains a recipe in: `float32` or `bfloat16`."""
     chosen = recipe.training.precision
-    if chosen == "auto":
-        return "bfloat16" if has_bfloat16() else "float32"
-    return chosen
+    if chosen != "auto":
+        return chosen
+    on_gpu = torch.cuda.is_available()
+    has_it = torch.cuda.is_bf16_supported() if on_gpu else has_bfloat16()
+    return "bfloat16" if has_it else "float32"
 
 
 def fit(
