@@ -126,16 +126,17 @@ def evaluate(
 def inspect(
     bundle: BundlePath,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images or folders.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the heatmap overlays; none without it.")
-    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the heatmap overlays.")] = Path("heatmaps"),
+    no_heatmaps: Annotated[
+        bool, typer.Option("--no-heatmaps", help="Write no overlays, only the lines.")
+    ] = False,
     product: Annotated[
         str | None, typer.Option(help="The product of these images; recognised without it.")
     ] = None,
     engine: Engine = "torch",
     batch_size: Annotated[int, typer.Option(min=1)] = 16,
 ) -> None:
-    """Inspect images: one line of JSON for each, and heatmaps with --out.
+    """Inspect images: one line of JSON and one heatmap overlay for each.
 
     Exits with 1 when an image could not be read; the others are inspected all the same.
     """
@@ -144,7 +145,8 @@ def inspect(
 
     inspector = Inspector(bundle, engine=engine, batch_size=batch_size)
     failed = 0
-    for line in inspect_paths(inspector, paths, product=product, out=out):
+    place = None if no_heatmaps else out
+    for line in inspect_paths(inspector, paths, product=product, out=place):
         failed += "error" in line
         typer.echo(json.dumps(line))
     if failed:

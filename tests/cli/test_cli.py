@@ -33,7 +33,7 @@ def test_train_makes_a_bundle_that_the_other_commands_take(
     assert str(out / "bundle") in printed
     begun = json.loads((out / "run.json").read_text(encoding="utf-8"))["recipe"]
     assert (begun["training"]["epochs"], begun["seed"]) == (1, 7)
-    assert command("inspect", out, tree / "blobs" / "test" / "good")[0] == 0
+    assert command("inspect", out, tree / "blobs" / "test" / "good", "--no-heatmaps")[0] == 0
 
 
 def test_evaluate_writes_the_numbers_in_the_promised_structure(
@@ -104,18 +104,28 @@ def test_inspect_prints_a_line_and_writes_an_overlay_per_image(
     assert min(scores["hole"]) > max(scores["good"])
 
 
-def test_inspect_takes_the_product_and_writes_nothing_without_out(
+def test_inspect_takes_the_product_and_writes_nothing_without_heatmaps(
     command: Command, tree: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     image = tree / "blobs" / "test" / "good" / "000.png"
-    status, printed, _ = command("inspect", run, image, "--product", "stripes")
+    status, printed, _ = command("inspect", run, image, "--product", "stripes", "--no-heatmaps")
     line = json.loads(printed)
     assert status == 0
     assert (line["product"], line["product_given"]) == ("stripes", True)
     assert line["product_probability"] is None
     assert "heatmap" not in line
     assert not list(tmp_path.iterdir())
+
+
+def test_inspect_writes_its_heatmaps_beside_the_caller_unless_told_where(
+    command: Command, tree: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, printed, _ = command("inspect", run, tree / "blobs" / "test" / "hole" / "000.png")
+    assert status == 0
+    assert json.loads(printed)["heatmap"] == str(Path("heatmaps", "000_heatmap.png"))
+    assert [file.name for file in (tmp_path / "heatmaps").iterdir()] == ["000_heatmap.png"]
 
 
 def test_report_is_one_file_with_every_product(
