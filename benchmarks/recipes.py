@@ -51,7 +51,9 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     raw = {"line": options.line, "set": options.set, "machine": machine, "runs": results}
     (options.out / "recipes.json").write_text(json.dumps(raw, indent=2), encoding="utf-8")
-    table = "\n\n".join((per_recipe(results), per_product(results[0]["evaluation"])))
+    first = {result["recipe"]: result for result in reversed(results)}
+    products = [f"{name}\n\n{per_product(first[name]['evaluation'])}" for name in options.recipes]
+    table = "\n\n".join((per_recipe(results), *products))
     (options.out / "recipes.md").write_text(table + "\n", encoding="utf-8")
     print(table)
 
