@@ -19,7 +19,11 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from mintad.demo.data import make_demo_data
+
+LEFT_OUT = "left-out"
 SETS = {
+    LEFT_OUT: ("hazelnut",),
     "line-5": ("mvtec_ad", "magnetic_tile"),
     "line-6": ("mvtec_ad", "magnetic_tile", "hazelnut"),
 }
@@ -35,13 +39,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/recipes"))
     options = parser.parse_args()
 
-    data = os.environ.get("MINTAD_DATA")
-    if not data:
-        sys.exit("MINTAD_DATA must name the folder that holds the image sets.")
-    roots = [str(Path(data) / name) for name in SETS[options.line]]
-    if missing := [root for root in roots if not Path(root).is_dir()]:
-        sys.exit(f"These image sets are missing: {', '.join(missing)}.")
-
+    roots = data_roots(options.line)
     results = [
         run(recipe, seed, roots, options.set, options.out)
         for recipe in options.recipes
@@ -56,6 +54,21 @@ def main() -> None:
     table = "\n\n".join((per_recipe(results), *products))
     (options.out / "recipes.md").write_text(table + "\n", encoding="utf-8")
     print(table)
+
+
+def data_roots(line: str) -> list[str]:
+    """The folders of a line's image sets in `MINTAD_DATA`; leaves the program without them."""
+    data = os.environ.get("MINTAD_DATA")
+    if not data:
+        sys.exit("MINTAD_DATA must name the folder that holds the image sets.")
+    roots = [str(Path(data) / name) for name in SETS[line]]
+    if line == LEFT_OUT:  # and the demo's solar cells and textures
+        demo = Path("runs/left-out-data")
+        make_demo_data(demo)
+        roots.append(str(demo))
+    if missing := [root for root in roots if not Path(root).is_dir()]:
+        sys.exit(f"These image sets are missing: {', '.join(missing)}.")
+    return roots
 
 
 def run(recipe: str, seed: int, roots: list[str], fields: list[str], out: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from PIL import Image
 
 TINY = """
 model = "mint-ad"
+export = false
 
 [switches]
 dim = 16
@@ -114,6 +115,27 @@ def run(
 
     out = tmp_path_factory.mktemp("runs") / "run"
     mintad.train(tree, out, recipe=tiny_recipe, cache=cache)
+    return out
+
+
+@pytest.fixture(scope="session")
+def exported_run(
+    tree: Path, tiny_recipe: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A run in closed form whose bundle holds OpenVINO and ONNX graphs; not to be changed."""
+    pytest.importorskip("torch")
+    import mintad
+    from mintad.export.calibration import calibration_images
+    from mintad.export.graphs import export_bundle
+
+    out = tmp_path_factory.mktemp("runs") / "exported"
+    switches = {"start": "subspaces", "transformer": False, "rank": 4, "code": 16}
+    overrides = {f"switches.{name}": value for name, value in switches.items()}
+    bundle = mintad.train(
+        tree, out, recipe=tiny_recipe, cache=cache, overrides=overrides | {"training.epochs": 0}
+    )
+    good = calibration_images(bundle.manifest, mintad.read(tree))
+    export_bundle(bundle, good, formats=["openvino", "onnx"])
     return out
 
 

@@ -32,9 +32,10 @@ def train(
     """One model over all products of `data`, from their good training images; the bundle.
 
     `out` becomes the run directory: recipe, versions, logs, checkpoint, and the bundle in
-    `out/bundle`. `recipe` is a name or a TOML file, `overrides` set any of its fields. `cache`
-    is where the backbone's features are kept (default: the user's cache folder);
-    `use_cache=False` computes them anew in every epoch. `resume` goes on with a run that was
+    `out/bundle`, with the graph that runs without torch unless the recipe says `export=false`.
+    `recipe` is a name or a TOML file, `overrides` set any of its fields. `cache` is where the
+    backbone's features are kept (default: the user's cache folder); `use_cache=False` computes
+    them anew in every epoch. `resume` goes on with a run that was
     stopped. Raises `MintadError` for what the caller can mend; needs the extra `train`.
     """
     try:
@@ -58,10 +59,13 @@ def evaluate(
     data: Dataset | str | Path | Iterable[str | Path],
     *,
     give_product: bool = False,
-    engine: str = "torch",
+    engine: str | None = None,
     progress: Progress | None = None,
 ) -> Evaluated:
-    """The seven metrics of `bundle` on the test images of `data`."""
+    """The seven metrics of `bundle` on the test images of `data`, run by `engine`.
+
+    `engine` is what `mintad.runtime.open_engine` takes.
+    """
     from mintad.evaluation import evaluate as run
 
     return run(

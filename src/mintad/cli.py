@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from mintad.commands.export import export
+from mintad.commands.inside import inside
+from mintad.commands.parity import parity
+from mintad.commands.speed import speed
+from mintad.commands.study import study
+from mintad.commands.toy import toy
 from mintad.errors import MintadError, MissingExtraError, StorageError
 
 if TYPE_CHECKING:
@@ -50,7 +56,10 @@ Data = Annotated[
 ]
 BundlePath = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle or run folder.")]
 Layout = Annotated[str, typer.Option(help="How the data is laid out; auto finds out.")]
-Engine = Annotated[str, typer.Option(help="What runs the network.")]
+Engine = Annotated[
+    str | None,
+    typer.Option(help="openvino, onnx, torch, openvino:bfloat16 and so on; auto measures them."),
+]
 
 
 @app.command()
@@ -104,7 +113,7 @@ def evaluate(
         bool, typer.Option("--give-product", help="Tell the model the product of each image.")
     ] = False,
     layout: Layout = "auto",
-    engine: Engine = "torch",
+    engine: Engine = None,
 ) -> None:
     """Measure a bundle on labelled test images: seven metrics per product, macro and pooled."""
     from mintad.api import evaluate as run
@@ -133,7 +142,7 @@ def inspect(
     product: Annotated[
         str | None, typer.Option(help="The product of these images; recognised without it.")
     ] = None,
-    engine: Engine = "torch",
+    engine: Engine = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 16,
 ) -> None:
     """Inspect images: one line of JSON and one heatmap overlay for each.
@@ -161,7 +170,7 @@ def report(
     data: Data,
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
     layout: Layout = "auto",
-    engine: Engine = "torch",
+    engine: Engine = None,
     examples: Annotated[
         int, typer.Option(min=0, help="Worst false alarms and misses per product.")
     ] = 6,
@@ -238,6 +247,14 @@ def models(
 
     found = describe_models()
     typer.echo(json.dumps(found, indent=2) if json_output else methods_text(found))
+
+
+app.command()(study)
+app.command()(export)
+app.command()(parity)
+app.command()(speed)
+app.command()(toy)
+app.command()(inside)
 
 
 @contextmanager

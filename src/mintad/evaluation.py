@@ -45,9 +45,29 @@ def evaluate(
     padded only the picture itself counts. Raises `DataError` without test images or for a
     product that the bundle does not know.
     """
-    samples = [sample for sample in dataset.test if sample.label is not None]
-    _check(samples, inspector.products)
+    samples = labelled_test(dataset, inspector.products)
     evaluator = Evaluator()
+    kept = measure(evaluator, inspector, samples, give_product=give_product, progress=progress)
+    config = _config(inspector, samples, kept, give_product)
+    return Evaluated(evaluator.result(), tuple(samples), tuple(kept), config)
+
+
+def labelled_test(dataset: Dataset, known: Sequence[str]) -> list[Sample]:
+    """The labelled test images. Raises `DataError` for none, or a product that is not `known`."""
+    samples = [sample for sample in dataset.test if sample.label is not None]
+    _check(samples, known)
+    return samples
+
+
+def measure(
+    evaluator: Evaluator,
+    inspector: Inspector,
+    samples: Sequence[Sample],
+    *,
+    give_product: bool = False,
+    progress: Progress | None = None,
+) -> list[Inspection]:
+    """Adds the inspections of `samples` to `evaluator`; the inspections without their maps."""
     kept: list[Inspection] = []
     for sample, inspection in inspect_samples(inspector, samples, give_product=give_product):
         if inspection.error is not None:
@@ -67,12 +87,7 @@ def evaluate(
         kept.append(replace(inspection, anomaly_map=None))
         if progress is not None:
             progress(len(kept), len(samples))
-    return Evaluated(
-        evaluator.result(),
-        tuple(samples),
-        tuple(kept),
-        _config(inspector, samples, kept, give_product),
-    )
+    return kept
 
 
 def inspect_samples(

@@ -25,7 +25,7 @@ def make_report(
     dataset: Dataset,
     out: Path,
     *,
-    engine: str = "torch",
+    engine: str | None = None,
     examples: int = 6,
     give_product: bool = False,
     progress: Progress | None = None,

@@ -26,18 +26,21 @@ from mintad.bundle import (
 from mintad.data import Dataset, Preprocessing, dataset_fingerprint
 from mintad.decisions import ScoreScale, fit_scale
 from mintad.errors import ConfigError, DataError
+from mintad.export.calibration import export_trained
 from mintad.export.eager import BACKBONE_FILE, MODEL_FILE, state_arrays
 from mintad.features import Backbone, FeatureCache, create_backbone, default_cache_directory
 from mintad.features.extraction import stream_features
+from mintad.features.student import create_student
 from mintad.features.text import embed_products
 from mintad.files import write_json
-from mintad.models import AnomalyModel, InputShape, create_model, model_config
+from mintad.models import AnomalyModel, create_model, model_config
 from mintad.models.class_aware import TextPromptConfig
 from mintad.training import CHECKPOINT, RUN_FILE
 from mintad.training.fit import fit
 from mintad.training.provenance import git_state, package_versions
 from mintad.training.recipe import Recipe, load_recipe
 from mintad.training.run_file import read_run_file
+from mintad.training.shape import input_shape
 from mintad.training.tokens import TrainingTokens
 
 METRICS_FILE = "metrics.json"
@@ -66,7 +69,7 @@ def train_run(
         asked = load_recipe(recipe, overrides) if overrides or recipe != "default" else None
         chosen = _resumed_recipe(out, fingerprint, asked)
         if (out / "bundle" / "manifest.json").is_file():
-            return load(out)
+            return _with_graphs(load(out), chosen, good)
     else:
         _check_empty(out)
         chosen = load_recipe(recipe, overrides)
@@ -74,14 +77,11 @@ def train_run(
     torch.manual_seed(chosen.seed)
     backbone = create_backbone(chosen.backbone)
     preprocessing = backbone.preprocessing(chosen.resize)
-    shape = InputShape(
-        stage_channels=backbone.stage_channels,
-        grid=backbone.grid(preprocessing.height, preprocessing.width),
-        image_size=(preprocessing.height, preprocessing.width),
-        products=len(counts),
-        text_channels=0 if texts is None else texts.shape[1],
-    )
+    text_channels = 0 if texts is None else texts.shape[1]
+    shape = input_shape(backbone, preprocessing, len(counts), text_channels)
     model = create_model(chosen.model, chosen.switches, shape)
+    if model.needs_images:
+        model.set_student(create_student(backbone.config, chosen.seed))
     if texts is not None:
         model.set_product_embeddings(texts)
     tokens = _tokens(good, tuple(counts), backbone, preprocessing, cache, use_cache, progress)
@@ -108,7 +108,14 @@ def train_run(
     files = {MODEL_FILE: state_arrays(model), BACKBONE_FILE: state_arrays(backbone)}
     bundle = write_bundle(out / "bundle", manifest, files)
     (out / CHECKPOINT).unlink(missing_ok=True)
-    return bundle
+    return _with_graphs(bundle, chosen, good)
+
+
+def _with_graphs(bundle: Bundle, recipe: Recipe, good: Dataset) -> Bundle:
+    """The bundle with the graphs that the recipe asks for, if they are not there already."""
+    if not recipe.export or bundle.manifest.graphs or bundle.manifest.graph_problem:
+        return bundle
+    return export_trained(bundle, good)
 
 
 def count_products(good: Dataset, train: Dataset) -> dict[str, int]:
@@ -273,6 +280,7 @@ def _manifest(
             stages=backbone.stages,
             stride=backbone.stride,
             sampling=backbone.config.sampling,
+            also_at=backbone.config.also_at,
             channels=backbone.channels,
             digest=backbone.digest(),
             weights_source=backbone.weights_source,
@@ -281,9 +289,7 @@ def _manifest(
         model=ModelEntry(
             name=recipe.model,
             switches=model.config.model_dump(mode="json"),
-            stage_channels=model.shape.stage_channels,
-            grid=model.shape.grid,
-            text_channels=model.shape.text_channels,
+            **model.shape.model_dump(exclude={"products", "image_size"}),
             parameters=sum(parameter.numel() for parameter in model.parameters()),
             needs_product=model.needs_product,
         ),

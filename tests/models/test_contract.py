@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mintad.errors import ConfigError
-from mintad.models import AnomalyModel, Batches, InputShape, create_model, list_models
+from mintad.models import AnomalyModel, Batches, InputShape, create_model, list_models, model_class
 
 SMALL_UNIAD: dict[str, Any] = {
     "dim": 16,
@@ -20,6 +20,7 @@ SMALL_UNIAD: dict[str, Any] = {
     "mask_window": 3,
     "dropout": 0.0,
 }
+SMALL_SNL: dict[str, Any] = {"smoothing": 1.0, "centres": 5}
 SMALL: dict[str, dict[str, Any]] = {
     "mint-ad": {
         "dim": 16,
@@ -35,18 +36,52 @@ SMALL: dict[str, dict[str, Any]] = {
     "uniad-query-pool": SMALL_UNIAD,
     "uniad-class-token": SMALL_UNIAD,
     "uniad-text-prompt": SMALL_UNIAD,
+    "stfpm": {},
+    "rd4ad": {"smoothing": 1.0},
+    "snl-stfpm": SMALL_SNL,
+    "snl-rd4ad": SMALL_SNL,
 }
 SHAPE = InputShape(
     stage_channels=(4, 8), grid=(4, 5), image_size=(32, 40), products=3, text_channels=6
 )
 
 
+class SmallStudent(nn.Module):
+    """A convolution per stage, on the image brought to the stage's grid."""
+
+    def __init__(self, shape: InputShape) -> None:
+        super().__init__()
+        self.grids = shape.stage_grids
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(3, c, 3, padding=1) for c in shape.stage_channels
+        )
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return [
+            convolution(nn.functional.adaptive_avg_pool2d(images, grid))
+            for convolution, grid in zip(self.convolutions, self.grids, strict=True)
+        ]
+
+
 def small(name: str, shape: InputShape = SHAPE, **switches: Any) -> AnomalyModel:
     torch.manual_seed(0)
+    shape = shape_for(name, shape)
     model = create_model(name, SMALL[name] | switches, shape)
     if model.needs_text:
         model.set_product_embeddings(torch.randn(shape.products, shape.text_channels))
+    if model.needs_images:
+        model.set_student(SmallStudent(shape))
     return model
+
+
+def shape_for(name: str, shape: InputShape = SHAPE) -> InputShape:
+    """The shape as the method takes it: where it needs stages, the first at twice the grid."""
+    if not model_class(name).needs_stages:
+        return shape
+    grids = ((2 * shape.grid[0], 2 * shape.grid[1]), shape.grid)
+    return shape.model_copy(
+        update={"stage_grids": grids, "with_image": model_class(name).needs_images}
+    )
 
 
 def data(shape: InputShape = SHAPE, count: int = 12) -> tuple[Tensor, Tensor]:
@@ -69,14 +104,14 @@ def only_product(tokens: Tensor, products: Tensor) -> Batches:
 
 def fitted(name: str, **switches: Any) -> AnomalyModel:
     model = small(name, **switches)
-    model.fit(only_product(*data()))
+    model.fit(only_product(*data(model.shape)))
     return model
 
 
 @pytest.mark.parametrize("name", list_models())
 def test_training_steps_lower_the_loss(name: str) -> None:
     model = fitted(name).train()
-    tokens, products = data()
+    tokens, products = data(model.shape)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     losses = []
     for _ in range(30):
@@ -92,7 +127,7 @@ def test_training_steps_lower_the_loss(name: str) -> None:
 @pytest.mark.parametrize("name", list_models())
 def test_prediction_has_the_stated_shapes_and_is_finite(name: str) -> None:
     model = fitted(name).eval()
-    tokens, products = data()
+    tokens, products = data(model.shape)
     found = model.predict(tokens, products if model.needs_product else None)
     assert found.anomaly_map.shape == (12, 32, 40)
     assert found.image_score.shape == (12,)
@@ -105,7 +140,7 @@ def test_prediction_has_the_stated_shapes_and_is_finite(name: str) -> None:
 @pytest.mark.parametrize("name", list_models())
 def test_a_batch_of_one_gives_what_the_whole_batch_gives(name: str) -> None:
     model = fitted(name).eval()
-    tokens, products = data()
+    tokens, products = data(model.shape)
     whole = model.predict(tokens, products)
     for i in range(3):
         alone = model.predict(tokens[i : i + 1], products[i : i + 1])
@@ -116,7 +151,7 @@ def test_a_batch_of_one_gives_what_the_whole_batch_gives(name: str) -> None:
 def test_a_state_dict_restores_the_model_exactly(name: str) -> None:
     model, other = fitted(name).eval(), small(name).eval()
     other.load_state_dict(model.state_dict())
-    tokens, products = data()
+    tokens, products = data(model.shape)
     assert torch.equal(
         model.predict(tokens, products).anomaly_map, other.predict(tokens, products).anomaly_map
     )
@@ -129,6 +164,7 @@ def test_a_state_dict_restores_the_model_exactly(name: str) -> None:
         ("mint-ad", {"standardise": True}),
         ("mint-ad", {"start": "subspaces", "rank": 2, "code": 8}),
         ("uniad", {"standardise": True}),
+        ("rd4ad", {"standardise": True}),
     ],
 )
 def test_permuting_the_product_numbers_permutes_nothing_else(
@@ -136,7 +172,7 @@ def test_permuting_the_product_numbers_permutes_nothing_else(
 ) -> None:
     count = 7  # no other size of the model, so that the axes of the products can be told
     shape = SHAPE.model_copy(update={"products": count})
-    tokens, products = data(shape, count=4 * count)
+    tokens, products = data(shape_for(name, shape), count=4 * count)
     number = torch.randperm(count, generator=torch.Generator().manual_seed(2))
     model, other = small(name, shape, **switches), small(name, shape, **switches)
     for value, permuted in zip(
@@ -183,12 +219,25 @@ def test_a_method_that_needs_the_product_rebuilds_another_one_otherwise(name: st
 @pytest.mark.parametrize("name", list_models())
 @pytest.mark.parametrize("grid", [(1, 1), (3, 7)])
 def test_any_grid_works(name: str, grid: tuple[int, int]) -> None:
-    shape = SHAPE.model_copy(update={"grid": grid})
+    shape = shape_for(name, SHAPE.model_copy(update={"grid": grid}))
     model = small(name, shape)
     tokens, products = data(shape)
     model.fit(only_product(tokens, products))
     assert model.loss(tokens, products)["loss"].isfinite()
     assert model.eval().predict(tokens, products).anomaly_map.shape == (12, 32, 40)
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_features_of_another_kind_are_refused_with_the_sampling_to_set(name: str) -> None:
+    needed = shape_for(name)
+    grids = () if needed.stage_grids else ((4, 5), (2, 3))
+    wrong = [
+        needed.model_copy(update={"stage_grids": grids}),
+        needed.model_copy(update={"with_image": not needed.with_image}),
+    ]
+    for shape in wrong:
+        with pytest.raises(ConfigError, match=r"backbone\.sampling"):
+            create_model(name, SMALL[name], shape)
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
@@ -220,6 +269,7 @@ def test_an_unknown_switch_is_refused_with_the_known_ones() -> None:
         {"start": "subspaces"},
         {"image_score": "mean"},
         {"image_score": "top-k"},
+        {"image_score": "top-cells"},
         {"image_score": "pooled-max"},
     ],
 )

@@ -151,13 +151,13 @@ def test_hold_out_takes_its_share_of_each_product() -> None:
 def test_processes_share_an_epoch_without_a_row_twice() -> None:
     products = np.zeros(50, np.int64)
     tokens = TrainingTokens(lambda rows: rows[:, None, None].astype(np.float16), products)
-    whole = [t.flatten().tolist() for t, _ in EpochBatches(tokens, 8, seed=0, epoch=3)]
+    whole = [t.flatten().tolist() for t, *_ in EpochBatches(tokens, 8, seed=0, epoch=3)]
     halves = [
-        [t.flatten().tolist() for t, _ in EpochBatches(tokens, 4, 0, 3, rank, world=2)]
+        [t.flatten().tolist() for t, *_ in EpochBatches(tokens, 4, 0, 3, rank, world=2)]
         for rank in range(2)
     ]
     assert sorted(row for rows in whole for row in rows) == list(range(50))
     assert len(halves[0]) == len(halves[1])
     for both, one, other in zip(whole, *halves, strict=False):
         assert sorted(both) == sorted(one + other)
-    assert whole != [t.flatten().tolist() for t, _ in EpochBatches(tokens, 8, seed=0, epoch=4)]
+    assert whole != [t.flatten().tolist() for t, *_ in EpochBatches(tokens, 8, seed=0, epoch=4)]

@@ -1,17 +1,30 @@
 """What a trained model is on disk: a manifest, weights in safetensors, hashes; never pickle."""
 
-from mintad.bundle.bundle import Bundle, load, write_bundle
-from mintad.bundle.manifest import BackboneEntry, FileEntry, Manifest, ModelEntry, ProductEntry
+from mintad.bundle.bundle import Bundle, extend_bundle, load, write_bundle
+from mintad.bundle.manifest import (
+    BackboneEntry,
+    FileEntry,
+    GraphEntry,
+    GraphFormat,
+    Manifest,
+    ModelEntry,
+    Precision,
+    ProductEntry,
+)
 from mintad.bundle.prediction import RawPrediction
 
 __all__ = [
     "BackboneEntry",
     "Bundle",
     "FileEntry",
+    "GraphEntry",
+    "GraphFormat",
     "Manifest",
     "ModelEntry",
+    "Precision",
     "ProductEntry",
     "RawPrediction",
+    "extend_bundle",
     "load",
     "write_bundle",
 ]

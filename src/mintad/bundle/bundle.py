@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,20 +65,38 @@ def write_bundle(path: str | Path, manifest: Manifest, files: Mapping[str, Tenso
     `files` maps the names of safetensors files to their arrays. Raises `StorageError` on a full
     disk.
     """
-    path = Path(path)
+
+    def fill(folder: Path) -> None:
+        for name, tensors in files.items():
+            arrays = {key: np.ascontiguousarray(array) for key, array in tensors.items()}
+            (folder / name).write_bytes(save(arrays))
+
+    return _write(Path(path), manifest, fill)
+
+
+def extend_bundle(bundle: Bundle, manifest: Manifest, files: Iterable[Path]) -> Bundle:
+    """The bundle with these files beside its own, which stay, and another manifest.
+
+    It is whole or as it was. Raises `StorageError` on a full disk.
+    """
+
+    def fill(folder: Path) -> None:
+        for file in [*(bundle.path / name for name in bundle.manifest.files), *files]:
+            shutil.copyfile(file, folder / file.name)
+
+    return _write(bundle.path, manifest, fill)
+
+
+def _write(path: Path, manifest: Manifest, fill: Callable[[Path], None]) -> Bundle:
     unfinished = path.with_name(f".{path.name}.unfinished")
     with storage_errors(path):
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         try:
-            for name, tensors in files.items():
-                arrays = {key: np.ascontiguousarray(array) for key, array in tensors.items()}
-                (unfinished / name).write_bytes(save(arrays))
+            fill(unfinished)
             entries = {
-                name: FileEntry(
-                    sha256=file_digest(unfinished / name), bytes=(unfinished / name).stat().st_size
-                )
-                for name in files
+                file.name: FileEntry(sha256=file_digest(file), bytes=file.stat().st_size)
+                for file in sorted(unfinished.iterdir())
             }
             manifest = manifest.model_copy(update={"files": entries})
             write_json(unfinished / MANIFEST, manifest.model_dump(mode="json"))

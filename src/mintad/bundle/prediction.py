@@ -9,8 +9,14 @@ from numpy.typing import NDArray
 
 
 class RawPrediction(NamedTuple):
-    """Raw maps `float32 (B, h, w)`, scores `(B,)` and product logits `(B, K)` or None."""
+    """Raw maps `float32 (B, h, w)`, scores `(B,)` and product logits `(B, K)` or None.
+
+    Where an engine was asked for them and the method has them: the class token `(B, T)` and
+    the negative log-likelihood `(B,)` of an image's features under the prior of its product.
+    """
 
     anomaly_map: NDArray[np.float32]
     image_score: NDArray[np.float32]
-    product_logits: NDArray[np.float32] | None
+    product_logits: NDArray[np.float32] | None = None
+    class_token: NDArray[np.float32] | None = None
+    prior: NDArray[np.float32] | None = None

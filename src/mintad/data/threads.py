@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -14,9 +14,11 @@ Result = TypeVar("Result")
 
 def map_ahead(
     function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, ahead: int
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """`function` of each item, in their order, at most `ahead` of them started and not yet taken.
 
+    A result is handed back as soon as it and the next item are there: with a slow source, such
+    as a camera, it does not wait for `ahead` items.
     With `workers` 0 everything runs in the caller's thread. An exception is raised at its item's
     turn; then, or when the iterator is closed, what has not started is dropped.
     """
@@ -28,7 +30,7 @@ def map_ahead(
     try:
         for item in items:
             pending.append(pool.submit(function, item))
-            if len(pending) >= max(1, ahead):
+            while len(pending) >= max(1, ahead) or (pending and pending[0].done()):
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

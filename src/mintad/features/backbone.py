@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +19,7 @@ from mintad.features.timm_models import (
     find_spec,
     keep_stages,
     load_state,
+    stage_maps,
 )
 from mintad.features.weights import find_weights, read_weights
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mintad.data import Preprocessing
 
 _Positive = Annotated[int, Field(gt=0)]
-Sampling = Literal["bilinear", "area"]
+Sampling = Literal["bilinear", "area", "native", "native-image"]
 
 
 class BackboneConfig(BaseModel):
@@ -38,6 +39,10 @@ class BackboneConfig(BaseModel):
     16 for a convolutional network and the patch size for a vision transformer. `sampling` is how
     a finer stage comes to the grid: "bilinear" samples points, corners aligned, as UniAD does;
     "area" averages the cells that a position covers, and nothing between two points is missed.
+    "native" leaves every stage as it is: an image is then one token of all their values, stage by
+    stage, and "native-image" puts the prepared image itself in front of them. `also_at` names
+    further sizes (height, width) at which the network sees the prepared image, too: their tokens
+    follow those of the image as it is, each size on its own grid.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,13 +53,15 @@ class BackboneConfig(BaseModel):
     input_size: tuple[_Positive, _Positive] | None = None
     stride: _Positive | None = None
     sampling: Sampling = "bilinear"
+    also_at: tuple[tuple[_Positive, _Positive], ...] = ()
 
 
 class Backbone(nn.Module):
     """A frozen network, in eval mode for ever: `float32 (B, 3, h, w)` to `(B, C, H, W)`.
 
     Every chosen stage is resized to the grid as `config.sampling` says, and the stages are
-    concatenated in order. Made by `create_backbone`.
+    concatenated in order. With several sizes, or native stages, the grid is a single column.
+    Made by `create_backbone`.
     """
 
     def __init__(self, config: BackboneConfig, spec: BackboneSpec, network: nn.Module) -> None:
@@ -80,6 +87,14 @@ class Backbone(nn.Module):
 
         Raises ConfigError where a vision transformer cannot cut such an input into patches.
         """
+        grids = self.grids(height, width)
+        return grids[0] if len(grids) == 1 else (sum(rows * columns for rows, columns in grids), 1)
+
+    def grids(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of the input itself and of each of `also_at`."""
+        return tuple(self._grid(*size) for size in ((height, width), *self.config.also_at))
+
+    def _grid(self, height: int, width: int) -> tuple[int, int]:
         patch = self.spec.stages[0].stride if self.spec.transformer else 1
         if height % patch or width % patch:
             raise ConfigError(
@@ -87,20 +102,52 @@ class Backbone(nn.Module):
                 f"{patch}x{patch} that {self.spec.name} reads.",
                 f"Choose a height and a width that are multiples of {patch}.",
             )
+        if self.native:
+            return 1, 1
         return -(-height // self.stride), -(-width // self.stride)
+
+    @property
+    def native(self) -> bool:
+        """Whether the stages keep their own resolution."""
+        return self.config.sampling in ("native", "native-image")
+
+    def stage_grids(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of each stage of an input of `height` x `width` pixels.
+
+        Found by running the network once; () where all stages come to one grid.
+        """
+        if not self.native:
+            return ()
+        image = next(self.network.parameters()).new_zeros(1, 3, height, width)
+        with torch.inference_mode():
+            return tuple((stage.shape[2], stage.shape[3]) for stage in self._stages(image))
+
+    def token_channels(self, height: int, width: int) -> int:
+        """C, the values of a token of such an input."""
+        if not self.native:
+            return self.channels
+        grids = zip(self.stage_channels, self.stage_grids(height, width), strict=True)
+        image = 3 * height * width if self.config.sampling == "native-image" else 0
+        return image + sum(channels * rows * columns for channels, (rows, columns) in grids)
+
+    def _stages(self, images: Tensor) -> list[Tensor]:
+        transformer = self.spec.transformer
+        return stage_maps(self.network, images, self.stages, transformer=transformer)
 
     def forward(self, images: Tensor) -> Tensor:
         """`images`: `float32 (B, 3, h, w)`, normalised; returns `(B, C, H, W)`."""
-        grid = self.grid(images.shape[-2], images.shape[-1])
-        take: Any = self.network.forward_intermediates
-        maps = take(
-            images,
-            indices=list(self.stages),
-            norm=self.spec.transformer,
-            stop_early=True,
-            output_fmt="NCHW",
-            intermediates_only=True,
-        )
+        if self.config.also_at:
+            sizes = self.config.also_at
+            views = [images, *(F.interpolate(images, size, mode="bilinear") for size in sizes)]
+            return torch.cat([self._view(view).flatten(2) for view in views], dim=2)[..., None]
+        return self._view(images)
+
+    def _view(self, images: Tensor) -> Tensor:
+        grid = self._grid(images.shape[-2], images.shape[-1])
+        maps = self._stages(images)
+        if self.native:
+            parts = [images, *maps] if self.config.sampling == "native-image" else maps
+            return torch.cat([part.flatten(1) for part in parts], dim=1)[..., None, None]
         return torch.cat(
             [_resized(stage, grid, self.config.sampling) for stage in maps], dim=1
         )  # (B, C, H, W)
@@ -121,7 +168,9 @@ class Backbone(nn.Module):
 
     def digest(self) -> str:
         """SHA-256 of the weights and of what is taken from them: equal digest, equal features."""
-        taken = [self.spec.timm_name.split(".")[0], self.stages, self.stride, self.config.sampling]
+        config = self.config
+        taken = [self.spec.timm_name.split(".")[0], self.stages, self.stride, config.sampling]
+        taken += [config.also_at] if config.also_at else []
         result = hashlib.sha256(json.dumps(taken).encode())
         for key, value in sorted(self.network.state_dict().items()):
             array = value.detach().cpu().contiguous()
@@ -138,6 +187,11 @@ def create_backbone(config: BackboneConfig) -> Backbone:
     """
     spec = find_spec(config.name)
     config = config.model_copy(update={"stages": _checked_stages(config, spec)})
+    if config.also_at and config.sampling.startswith("native"):
+        raise ConfigError(
+            "A backbone with native stages sees the image at one size.",
+            "Leave backbone.also_at out.",
+        )
     assert config.stages is not None
     file = find_weights(spec, config.weights)
     network = build_network(spec)

@@ -70,7 +70,8 @@ class FeatureCache:
         what was computed until then is kept.
         """
         grid = backbone.grid(preprocessing.height, preprocessing.width)
-        shape = (grid[0] * grid[1], backbone.channels)  # (P, C)
+        channels = backbone.token_channels(preprocessing.height, preprocessing.width)
+        shape = (grid[0] * grid[1], channels)  # (P, C)
         folder = self._folder(backbone, preprocessing)
         _remove_orphans(folder)
         digests = image_digests(samples, workers=workers)
@@ -94,7 +95,7 @@ class FeatureCache:
                     if progress is not None:
                         progress(int(indices[-1]) + 1, len(todo))
             shards += _opened(writer.paths)
-        return _table(digests, shards, grid, backbone.channels)
+        return _table(digests, shards, grid, channels)
 
     def size(self) -> CacheSize:
         """How much the cache holds."""

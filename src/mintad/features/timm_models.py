@@ -45,13 +45,29 @@ def find_spec(name: str) -> BackboneSpec:
     return _describe(timm_name)
 
 
-def build_network(spec: BackboneSpec) -> nn.Module:
-    """The whole model with random weights, always the same ones; torch's own seed is untouched."""
+def build_network(spec: BackboneSpec, seed: int = _RANDOM_SEED) -> nn.Module:
+    """The whole model with random weights, those of `seed`; torch's own seed is untouched."""
     options: dict[str, Any] = {"dynamic_img_size": True} if spec.transformer else {}
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_RANDOM_SEED)
+        torch.manual_seed(seed)
         network: nn.Module = timm.create_model(spec.timm_name, **options)
     return network
+
+
+def stage_maps(
+    network: nn.Module, images: Tensor, stages: tuple[int, ...], *, transformer: bool
+) -> list[Tensor]:
+    """The maps `(B, C_s, H_s, W_s)` of `stages` (0-based) of images `(B, 3, h, w)`."""
+    take: Any = network.forward_intermediates
+    maps: list[Tensor] = take(
+        images,
+        indices=list(stages),
+        norm=transformer,
+        stop_early=True,
+        output_fmt="NCHW",
+        intermediates_only=True,
+    )
+    return maps
 
 
 def keep_stages(network: nn.Module, stages: tuple[int, ...], *, transformer: bool) -> None:

@@ -52,7 +52,7 @@ class ImplicitQuery(nn.Module):
 
     def forward(self, token: Tensor) -> Tensor:
         """Class tokens `(B, T)` to queries `(B, P, D)`."""
-        batch, count = len(token), len(self.position)
+        batch, count = token.shape[0], len(self.position)
         h = torch.cat(
             (token[:, None, :].expand(-1, count, -1), self.position.expand(batch, -1, -1)), dim=2
         )  # (B, P, T + 3)

@@ -6,15 +6,30 @@ import torch
 from torch import Tensor
 
 
-def jitter(tokens: Tensor, ratio: float, probability: float = 1.0) -> Tensor:
+def jitter(
+    tokens: Tensor, ratio: float, probability: float = 1.0, seeds: Tensor | None = None
+) -> Tensor:
     """Feature jitter: `f + e * ratio * |f| / sqrt(C)` per position, `e` standard normal.
 
     UniAD writes the factor as `alpha / C`, which makes the ratio of noise to signal
     `alpha / sqrt(C)`: 1.21 with its alpha of 20 at 272 channels. Stated as the ratio itself,
     the difficulty stays the same on every backbone. With `probability` an image is jittered.
+    With `seeds` `int64 (B,)` the noise of an image depends on its seed alone, and not on which
+    images share its batch or on which process it is in.
     """
-    scale = tokens.norm(dim=2, keepdim=True) * (ratio / tokens.shape[2] ** 0.5)  # (B, P, 1)
-    if probability < 1.0:
-        chosen = torch.rand(len(tokens), 1, 1, device=tokens.device) < probability
-        scale = scale * chosen
-    return tokens + torch.randn_like(tokens) * scale
+    count, positions, channels = tokens.shape
+    scale = tokens.norm(dim=2, keepdim=True) * (ratio / channels**0.5)  # (B, P, 1)
+    if seeds is None:
+        draws = torch.rand(count, 1, 1, device=tokens.device)
+        noise = torch.randn_like(tokens)
+    else:
+        own = [torch.Generator(tokens.device).manual_seed(seed) for seed in seeds.tolist()]
+        device, kind = tokens.device, tokens.dtype
+        draws = torch.stack([torch.rand(1, 1, generator=one, device=device) for one in own])
+        noise = torch.stack(
+            [
+                torch.randn(positions, channels, generator=one, device=device, dtype=kind)
+                for one in own
+            ]
+        )
+    return tokens + noise * (scale * (draws < probability))

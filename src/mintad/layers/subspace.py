@@ -84,13 +84,17 @@ class ProductSubspaces(nn.Module):
 
     def normalised(self, tokens: Tensor, products: Tensor) -> Tensor:
         """Tokens `(B, P, C)` as deviations from the mean of their product and position."""
-        return (tokens - self.mean[products].float()) / self.scale[products][:, None]
+        mean = self.mean.index_select(0, products).float()  # (B, P, C)
+        return (tokens - mean) / self.scale.index_select(0, products)[:, None]
 
     def residual(self, deviations: Tensor, products: Tensor) -> Tensor:
         """The part of the deviations `(B, P, C)` that the directions do not explain.
 
-        Images of one product are taken together, so that its directions are read once.
+        Images of one product are taken together, so that its directions are read once; a graph
+        cannot, and reads them for every image.
         """
+        if torch.compiler.is_exporting():
+            return self._gathered_residual(deviations, products)
         left = torch.empty_like(deviations)
         for product in sorted(set(products.tolist())):
             rows = products == product
@@ -104,6 +108,15 @@ class ProductSubspaces(nn.Module):
         weights = (code @ directions) * self.step[product].square()[:, None]  # (P, B, rank)
         explained = (weights @ directions.transpose(1, 2)).transpose(0, 1)  # (B, P, code)
         return deviations - explained @ basis.T
+
+    def _gathered_residual(self, deviations: Tensor, products: Tensor) -> Tensor:
+        basis = self.basis.index_select(0, products).float()  # (B, C, code)
+        directions = self.directions.index_select(0, products).float()  # (B, P, code, rank)
+        squares = self.step.square().index_select(0, products)[:, :, None]  # (B, P, 1, rank)
+        code = (deviations @ basis)[:, :, None]  # (B, P, 1, code)
+        weights = (code @ directions) * squares  # (B, P, 1, rank)
+        explained = (weights @ directions.transpose(2, 3)).squeeze(2)  # (B, P, code)
+        return deviations - explained @ basis.transpose(1, 2)
 
 
 def channel_weights(stage_channels: Iterable[int], balance: float) -> Tensor:

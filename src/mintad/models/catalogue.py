@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mintad.models.base import ModelConfig
+from mintad.models.base import AnomalyModel, ModelConfig
 from mintad.models.registry import METHODS, list_models
 
 _BOUNDS = {
@@ -30,11 +30,16 @@ def describe_models() -> list[dict[str, Any]]:
                 "name": name,
                 "paper": paper,
                 "needs_at_test": ["product"] if model.needs_product else [],
-                "needs_in_training": ["text encoder"] if model.needs_text else [],
+                "needs_in_training": _needs_in_training(model),
                 "switches": describe_switches(model.config_class),
             }
         )
     return described
+
+
+def _needs_in_training(model: type[AnomalyModel]) -> list[str]:
+    needs = {"text encoder": model.needs_text, "stages at their own resolution": model.needs_stages}
+    return [name for name, needed in needs.items() if needed]
 
 
 def describe_switches(config: type[ModelConfig]) -> list[dict[str, Any]]:

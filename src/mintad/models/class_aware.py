@@ -49,7 +49,7 @@ class ClassTokenUniAd(UniAd):
         token = self.class_tokens[self.named(products), None]  # (B, 1, D)
         x = torch.cat((self.inward(tokens), token), dim=1)  # (B, P + 1, D)
         position = F.pad(self.position(), (0, 0, 0, 1))  # (P + 1, D)
-        queries = self.layer_queries(len(tokens), products)
+        queries = self.layer_queries(tokens.shape[0], products)
         return self.outward(self.transform(x, position, queries)[:, :-1])
 
 

@@ -2,113 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mintad.errors import ConfigError
-from mintad.layers.distribution_decoder import (
-    DistributionDecoder,
-    gaussian_negative_log_likelihood,
-)
-from mintad.layers.inr import ImplicitQuery, Modulation, TokenMlpQuery
+from mintad.layers.distribution_decoder import gaussian_negative_log_likelihood
 from mintad.layers.jitter import jitter
-from mintad.layers.position import LearnedPosition
-from mintad.layers.prompt_mapper import PooledPromptMapper, PromptMapper, TokenActivation
 from mintad.layers.recogniser import ProductRecogniser
+from mintad.layers.reconstruction_loss import reconstruction_loss
+from mintad.layers.smoothing import smooth
 from mintad.layers.standardisation import Standardisation
 from mintad.layers.subspace import ProductSubspaces, channel_weights
 from mintad.models.base import AnomalyModel, Batches, InputShape, Prediction
-from mintad.models.reconstruction import TransformerConfig, build_transformer
-from mintad.models.scores import ImageScore, image_score
-
-
-class MintAdConfig(TransformerConfig):
-    """The switches of MINT-AD; the defaults are the paper's."""
-
-    adaptor: bool = True
-    classification: bool = True
-    class_query: bool = True
-    prior: bool = True
-    classification_weight: float = 1.0
-    prior_weight: float = 0.1
-    prompt: Literal["feature", "label", "image"] = "feature"
-    token_source: Literal["positions", "pooled"] = "positions"
-    token_activation: TokenActivation = "softmax"
-    token_dim: int = Field(default=32, ge=1)
-    query_network: Literal["inr", "mlp"] = "inr"
-    modulation: Modulation = "amplitude"
-    omega: float = 30.0
-    target: Literal["raw", "adapted"] = "raw"
-    transformer: bool = True
-    start: Literal["none", "subspaces"] = "none"
-    rank: int = Field(default=32, ge=0)
-    code: int = Field(default=128, ge=1)
-    balance: float = 0.0
-    image_score: ImageScore = "max"
-
-
-class ClassAwareReconstruction(nn.Module):
-    """Adaptor, prompt mapper, INR query, distribution decoder and transformer.
-
-    Without `adaptor` the projection to the model's width stays as it was initialised; without
-    `class_query` the decoder reads one learned query table, whatever the product (Table 5).
-    """
-
-    def __init__(self, config: MintAdConfig, shape: InputShape) -> None:
-        super().__init__()
-        dim, channels, grid = config.dim, shape.channels, shape.grid
-        self.decoder_layers = config.decoder_layers
-        self.adaptor = nn.Linear(channels, dim).requires_grad_(config.adaptor)
-        if not config.adaptor:
-            nn.init.orthogonal_(self.adaptor.weight)
-        self.mapper = _mapper(config, shape)
-        self.pooled = config.prompt == "image"
-        self.head = nn.Linear(config.token_dim, shape.products)
-        self.label_token = (
-            nn.Linear(shape.products, config.token_dim) if config.prompt == "label" else None
-        )
-        self.query: nn.Module = (
-            ImplicitQuery(
-                grid, config.token_dim, dim, omega=config.omega, modulation=config.modulation
-            )
-            if config.query_network == "inr"
-            else TokenMlpQuery(grid, config.token_dim, dim)
-        )
-        self.shared_query = (
-            None if config.class_query else nn.Parameter(torch.rand(shape.positions, dim))
-        )
-        self.distribution = DistributionDecoder(dim) if config.prior else None
-        self.position = LearnedPosition(grid, dim)
-        self.encoder, self.decoder = build_transformer(config)
-        self.out = nn.Linear(dim, channels if config.target == "raw" else dim)
-        if config.start != "none":
-            nn.init.zeros_(self.out.weight)
-            nn.init.zeros_(self.out.bias)
-
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens `(B, P, C)` to rebuilt tokens, product logits `(B, K)` and queries `(B, P, D)`."""
-        adapted = self.adaptor(tokens)
-        token, logits = self.class_token(adapted)
-        class_query = self.query(token)
-        query = class_query
-        if self.shared_query is not None:
-            query = self.shared_query.expand(len(adapted), -1, -1)
-        position = self.position()
-        memory = self.encoder(adapted, position)
-        decoded = self.decoder([query] * self.decoder_layers, memory, position)
-        return self.out(decoded), logits, class_query
-
-    def class_token(self, adapted: Tensor) -> tuple[Tensor, Tensor]:
-        """The class token `(B, T)` of adapted features `(B, P, D)`, and the product's logits."""
-        token = self.mapper(adapted.mean(dim=1) if self.pooled else adapted)
-        logits = self.head(token)
-        if self.label_token is not None:
-            token = self.label_token(logits.softmax(dim=-1))
-        return token, logits
+from mintad.models.mint_ad_network import ClassAwareReconstruction, MintAdConfig
+from mintad.models.scores import image_score
 
 
 class MintAd(AnomalyModel):
@@ -125,6 +33,7 @@ class MintAd(AnomalyModel):
     def __init__(self, config: MintAdConfig, shape: InputShape) -> None:
         super().__init__(config, shape)
         _check(config)
+        self.one_grid = config.transformer
         self.standardisation = Standardisation(shape.channels)
         self.recogniser: ProductRecogniser | None = None
         self.subspaces: ProductSubspaces | None = None
@@ -168,10 +77,12 @@ class MintAd(AnomalyModel):
             subspaces.fit(0, [tokens[~held]])
             zeros = torch.zeros(int(held.sum()), dtype=torch.int64)
             error = subspaces.residual(subspaces.normalised(tokens[held], zeros), zeros)
-            scores[held] = self._scored(error)[1]
+            scores[held] = self._scored(error.float().norm(dim=2))[1]
         return scores
 
-    def loss(self, tokens: Tensor, products: Tensor) -> dict[str, Tensor]:
+    def loss(
+        self, tokens: Tensor, products: Tensor, seeds: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """MSE, cross-entropy and prior loss (eq. 1, 4-6) of tokens `(B, P, C)`."""
         config, network = self.config, self.network
         assert network is not None
@@ -181,10 +92,10 @@ class MintAd(AnomalyModel):
             target = self.subspaces.residual(clean, products)
         if config.target == "adapted":
             target = self.adapted_norm(network.adaptor(clean)).detach()
-        noisy = jitter(clean, config.jitter_ratio, config.jitter_probability)
+        noisy = jitter(clean, config.jitter_ratio, config.jitter_probability, seeds)
         rebuilt, logits, queries = network(noisy)
-        parts = {"mse": F.mse_loss(rebuilt.float(), target.float())}
-        total = parts["mse"]
+        total = reconstruction_loss(rebuilt.float(), target.float(), config.loss, config.easy_share)
+        parts = {"mse" if config.loss == "squared" else "cosine": total}
         if config.classification:
             parts["ce"] = F.cross_entropy(logits.float(), products)
             total = total + config.classification_weight * parts["ce"]
@@ -200,7 +111,10 @@ class MintAd(AnomalyModel):
     def predict(self, tokens: Tensor, products: Tensor | None = None) -> Prediction:
         """The distance between features and their reconstruction (eq. 7); no product is needed."""
         error, logits = self._error(self.standardisation(tokens), products)
-        return Prediction(*self._scored(error), logits)
+        distance = error.float().norm(dim=2)  # (B, P)
+        if self.config.prior_map:
+            distance = distance + self.config.prior_map * self._prior(tokens, products)[1]
+        return Prediction(*self._scored(distance), logits)
 
     def class_token(self, tokens: Tensor) -> Tensor:
         """The fine-grained class token `(B, T)` of tokens `(B, P, C)`."""
@@ -210,12 +124,39 @@ class MintAd(AnomalyModel):
             clean = self.subspaces.normalised(clean, self.recogniser(clean).argmax(dim=1))
         return self.network.class_token(self.network.adaptor(clean))[0]
 
+    def description(self, tokens: Tensor, products: Tensor | None = None) -> dict[str, Tensor]:
+        """The class token `(B, T)`, and `prior` `(B,)`: how unlikely the features are under it.
+
+        `prior` is the negative log-likelihood per channel and position, a constant left out.
+        Without the transformer there is neither.
+        """
+        if self.network is None:
+            return {}
+        token, prior = self._prior(tokens, products)
+        found = {"class_token": token}
+        return found if self.network.distribution is None else found | {"prior": prior.mean(dim=1)}
+
+    def _prior(self, tokens: Tensor, products: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The class token `(B, T)` and the prior's likelihood `(B, P)`; zeros without a prior."""
+        network = self.network
+        assert network is not None
+        clean = self.standardisation(tokens)
+        if self.subspaces is not None and self.recogniser is not None:
+            product = _chosen(self.recogniser(clean), products)
+            clean = self.subspaces.normalised(clean, product)
+        adapted = network.adaptor(clean)
+        token, _ = network.class_token(adapted)
+        if network.distribution is None:
+            return token, adapted.new_zeros(adapted.shape[:2])
+        likelihood = gaussian_negative_log_likelihood(
+            self.adapted_norm(adapted), *network.distribution(network.query(token))
+        )
+        return token, likelihood.float().mean(dim=2)
+
     def _error(self, clean: Tensor, products: Tensor | None) -> tuple[Tensor, Tensor]:
         if self.subspaces is not None and self.recogniser is not None:
             logits = self.recogniser(clean)
-            product = logits.argmax(dim=1)
-            if products is not None:
-                product = torch.where(products >= 0, products, product)
+            product = _chosen(logits, products)
             clean = self.subspaces.normalised(clean, product)
             error = self.subspaces.residual(clean, product)
             return (error if self.network is None else error - self.network(clean)[0]), logits
@@ -225,10 +166,25 @@ class MintAd(AnomalyModel):
             clean = self.adapted_norm(self.network.adaptor(clean))
         return rebuilt - clean, logits
 
-    def _scored(self, error: Tensor) -> tuple[Tensor, Tensor]:
-        distance = error.float().norm(dim=2)  # (B, P)
-        anomaly_map = self.upsample(distance.unflatten(1, self.shape.grid))
-        return anomaly_map, image_score(anomaly_map, self.config.image_score)
+    def _scored(self, distance: Tensor) -> tuple[Tensor, Tensor]:
+        """Map and score of distances `(B, P)`, each the mean over the sizes that are seen."""
+        grids = self.shape.grids or (self.shape.grid,)
+        cells = torch.split(distance, [rows * columns for rows, columns in grids], dim=1)
+        maps = [
+            smooth(self.upsample(part.view(-1, *grid)), self.config.smoothing)
+            for part, grid in zip(cells, grids, strict=True)
+        ]
+        scores = [
+            image_score(one, self.config.image_score, part)
+            for one, part in zip(maps, cells, strict=True)
+        ]
+        return torch.stack(maps).mean(dim=0), torch.stack(scores).mean(dim=0)
+
+
+def _chosen(logits: Tensor, products: Tensor | None) -> Tensor:
+    """The products named, and the most likely ones where none is."""
+    recognised = logits.argmax(dim=1)
+    return recognised if products is None else torch.where(products >= 0, products, recognised)
 
 
 def _check(config: MintAdConfig) -> None:
@@ -243,12 +199,8 @@ def _check(config: MintAdConfig) -> None:
             "start=subspaces rebuilds the backbone's features, not adapted ones.",
             "Set switches.target=raw or switches.start=none.",
         )
-
-
-def _mapper(config: MintAdConfig, shape: InputShape) -> nn.Module:
-    if config.prompt == "image":
-        return nn.Linear(config.dim, config.token_dim)
-    sizes = (config.dim, config.dim, config.token_dim, config.token_activation)
-    if config.token_source == "pooled":
-        return PooledPromptMapper(*sizes)
-    return PromptMapper(shape.positions, *sizes)
+    if config.prior_map and not (config.prior and config.transformer):
+        raise ConfigError(
+            "prior_map fuses a prior into the map that these switches leave out.",
+            "Set switches.prior=true and switches.transformer=true, or switches.prior_map=0.",
+        )

@@ -10,6 +10,9 @@ from mintad.errors import ConfigError
 from mintad.models.base import AnomalyModel, InputShape, ModelConfig
 from mintad.models.class_aware import ClassTokenUniAd, QueryPoolUniAd, TextPromptUniAd
 from mintad.models.mint_ad import MintAd
+from mintad.models.rd4ad import Rd4ad
+from mintad.models.snl import SnlRd4ad, SnlStfpm
+from mintad.models.stfpm import Stfpm
 from mintad.models.uniad import UniAd
 
 
@@ -22,9 +25,16 @@ class Method(NamedTuple):
 
 _MINT_AD = "MINT-AD, arXiv 2403.14213"
 _UNIAD = "UniAD, arXiv 2206.03687"
+_STFPM = "STFPM, arXiv 2103.04257"
+_RD4AD = "RD4AD, arXiv 2201.10703"
+_SNL = "SNL, arXiv 2402.17091"
 
 METHODS = {
     "mint-ad": Method(MintAd, _MINT_AD),
+    "rd4ad": Method(Rd4ad, _RD4AD),
+    "snl-rd4ad": Method(SnlRd4ad, f"{_SNL}, on {_RD4AD}"),
+    "snl-stfpm": Method(SnlStfpm, f"{_SNL}, on {_STFPM}"),
+    "stfpm": Method(Stfpm, _STFPM),
     "uniad": Method(UniAd, _UNIAD),
     "uniad-class-token": Method(ClassTokenUniAd, f"{_UNIAD}, compared in {_MINT_AD}"),
     "uniad-query-pool": Method(QueryPoolUniAd, f"{_UNIAD}, compared in {_MINT_AD}"),
@@ -67,6 +77,23 @@ def model_config(name: str, switches: dict[str, Any]) -> ModelConfig:
 def create_model(name: str, config: dict[str, Any], shape: InputShape) -> AnomalyModel:
     """A method with its switches, for inputs of `shape`.
 
-    Raises `ConfigError` for an unknown method, an unknown switch or a value it cannot take.
+    Raises `ConfigError` for an unknown method, an unknown switch or a value it cannot take, or
+    where the method needs other features than those of `shape`.
     """
-    return model_class(name)(model_config(name, config), shape)
+    model = model_class(name)
+    if (model.needs_stages, model.needs_images) != (bool(shape.stage_grids), shape.with_image):
+        sampling = "bilinear or area"
+        if model.needs_stages:
+            sampling = "native-image" if model.needs_images else "native"
+        raise ConfigError(
+            f"The recipe's backbone does not give the features that {name} works on.",
+            f"Set backbone.sampling to {sampling}.",
+        )
+    made = model(model_config(name, config), shape)
+    if shape.grids and made.one_grid:
+        raise ConfigError(
+            f"{name} sees an image at one size with these switches; the recipe's backbone gives "
+            f"{len(shape.grids)}.",
+            "Leave backbone.also_at out; mint-ad takes it with switches.transformer=false.",
+        )
+    return made

@@ -61,10 +61,13 @@ class UniAd(AnomalyModel):
         if self.config.standardise:
             self.standardisation.fit(tokens for tokens, _ in batches())
 
-    def loss(self, tokens: Tensor, products: Tensor) -> dict[str, Tensor]:
+    def loss(
+        self, tokens: Tensor, products: Tensor, seeds: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """The mean squared error of tokens `(B, P, C)` rebuilt from jittered ones."""
         clean = self.standardisation(tokens)
-        noisy = jitter(clean, self.config.jitter_ratio, self.config.jitter_probability)
+        config = self.config
+        noisy = jitter(clean, config.jitter_ratio, config.jitter_probability, seeds)
         return {"loss": F.mse_loss(self.rebuild(noisy, products).float(), clean.float())}
 
     def predict(self, tokens: Tensor, products: Tensor | None = None) -> Prediction:
@@ -74,11 +77,12 @@ class UniAd(AnomalyModel):
         clean = self.standardisation(tokens)
         distance = (self.rebuild(clean, products) - clean).float().norm(dim=2)  # (B, P)
         anomaly_map = self.upsample(distance.unflatten(1, self.shape.grid))
-        return Prediction(anomaly_map, image_score(anomaly_map, self.config.image_score), None)
+        score = image_score(anomaly_map, self.config.image_score, distance)
+        return Prediction(anomaly_map, score, None)
 
     def rebuild(self, tokens: Tensor, products: Tensor | None) -> Tensor:
         """Tokens `(B, P, C)` as the network gives them back."""
-        queries = self.layer_queries(len(tokens), products)
+        queries = self.layer_queries(tokens.shape[0], products)
         return self.outward(self.transform(self.inward(tokens), self.position(), queries))
 
     def layer_queries(self, batch: int, products: Tensor | None) -> Tensor:

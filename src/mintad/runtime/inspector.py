@@ -14,7 +14,7 @@ from mintad.bundle import Bundle, RawPrediction, load
 from mintad.data import MemoryImage, content_box, decode_image, prepare_image
 from mintad.data.threads import map_ahead
 from mintad.errors import ConfigError, ImageError
-from mintad.runtime.engine import open_engine
+from mintad.runtime.engine import Engine, open_engine
 
 ImageInput = str | Path | MemoryImage | NDArray[np.uint8]
 
@@ -58,19 +58,22 @@ class Inspector:
     """Inspects images with one bundle: `Inspector("run")(["a.png", array, ...])`.
 
     Calling it gives an iterator that reads ahead by a few batches, so that endless streams need
-    bounded memory. The result of an image does not depend on its neighbours in the batch.
+    bounded memory. Decoding, the network and what the caller does with the results overlap. The
+    result of an image does not depend on its neighbours in the batch. `engine` is what
+    `open_engine` takes; with `batch_size=1` each image gets the whole machine and its result
+    comes as soon as it can, for cameras, while larger batches give the most images per second.
     """
 
     def __init__(
         self,
         bundle: Bundle | str | Path,
         *,
-        engine: str = "torch",
+        engine: str | None = None,
         batch_size: int = 16,
         workers: int = 2,
     ) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else load(bundle)
-        self.engine = open_engine(self.bundle, engine)
+        self.engine: Engine = open_engine(self.bundle, engine, live=batch_size == 1)
         self.batch_size = batch_size
         self.workers = workers
         products = self.bundle.manifest.products
@@ -103,8 +106,21 @@ class Inspector:
             workers=self.workers,
             ahead=2 * self.batch_size,
         )
-        while batch := list(islice(items, self.batch_size)):
-            yield from self._inspect(batch)
+        try:
+            for inspections in map_ahead(
+                self._inspect, _batches(items, self.batch_size), workers=1, ahead=2
+            ):
+                yield from inspections
+        finally:
+            items.close()
+
+    def one(self, image: ImageInput, product: str | None = None) -> Inspection:
+        """The inspection of one image, at once: for a trigger that waits for its answer.
+
+        A stream's result comes no earlier than the next image does. Errors as with a call.
+        """
+        self._number(product)
+        return self._inspect([self._read((image, product))])[0]
 
     def _read(self, pair: tuple[ImageInput, str | None]) -> _Item:
         image, product = pair
@@ -121,18 +137,19 @@ class Inspector:
         pixels = prepare_image(decoded, preprocessing)
         return _Item(name, product, pixels, size, content_box(size, preprocessing))
 
-    def _inspect(self, batch: list[_Item]) -> Iterator[Inspection]:
+    def _inspect(self, batch: list[_Item]) -> list[Inspection]:
         readable = [item for item in batch if item.pixels is not None]
         found: Iterator[Inspection] = iter(())
         if readable:
             images = np.stack([item.pixels for item in readable if item.pixels is not None])
             numbers = np.array([self._number(item.product) for item in readable], np.int64)
             found = iter(self._results(readable, numbers, self.engine.predict(images, numbers)))
-        for item in batch:
-            if item.pixels is None:
-                yield Inspection(item.name, item.product, error=item.error)
-            else:
-                yield next(found)
+        return [
+            Inspection(item.name, item.product, error=item.error)
+            if item.pixels is None
+            else next(found)
+            for item in batch
+        ]
 
     def _results(
         self, items: list[_Item], numbers: NDArray[np.int64], raw: RawPrediction
@@ -174,6 +191,11 @@ class Inspector:
                 f"It knows: {', '.join(self.products)}.",
             )
         return self._numbers[product]
+
+
+def _batches(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
+    while batch := list(islice(items, size)):
+        yield batch
 
 
 def _paired(

@@ -38,7 +38,10 @@ class SaveEachEpoch(Callback):
         self.path = path
 
     def on_train_epoch_end(self, trainer: Trainer, _: object) -> None:
-        """Writes the checkpoint beside its place and renames it."""
+        """Writes the checkpoint beside its place and renames it; one of the processes does."""
+        if not trainer.is_global_zero:
+            trainer.save_checkpoint(self.path)  # waits for the one that writes
+            return
         with replacing(self.path) as temporary:
             trainer.save_checkpoint(temporary)
 
@@ -50,8 +53,13 @@ class LogEachEpoch(Callback):
         self.path = path
 
     def on_train_epoch_end(self, trainer: Trainer, _: object) -> None:
-        """Writes the line, and first of all a header; an epoch done again has its line already."""
+        """Writes the line, and first of all a header; an epoch done again has its line already.
+
+        All processes ask for the means, which joins them; one of them writes.
+        """
         values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        if not trainer.is_global_zero:
+            return
         line = {"epoch": trainer.current_epoch, "step": trainer.global_step, **values}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         known = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
@@ -168,9 +176,11 @@ def _interrupts(trainer: Trainer, stop: StopBetweenSteps) -> Iterator[None]:
 def _trainer(recipe: Recipe, run: Path, callbacks: list[Callback]) -> Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
+    processes = recipe.training.processes
     return Trainer(
-        accelerator="auto",
-        devices=1,
+        accelerator="auto" if processes == 1 else "cpu",
+        devices=processes,
+        strategy="auto" if processes == 1 else "ddp_fork_find_unused_parameters_true",
         max_epochs=recipe.training.epochs,
         precision="bf16-mixed" if precision(recipe) == "bfloat16" else "32-true",
         gradient_clip_val=recipe.training.clip_norm,

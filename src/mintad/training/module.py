@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from mintad.models import AnomalyModel
 from mintad.training.recipe import TrainingConfig
-from mintad.training.tokens import EpochBatches, TrainingTokens
+from mintad.training.tokens import EpochBatches, TrainingBatch, TrainingTokens
 
 
 class TrainingModule(LightningModule):
@@ -44,7 +44,7 @@ class TrainingModule(LightningModule):
         assert isinstance(model, AnomalyModel)
         return model.eval()
 
-    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+    def train_dataloader(self) -> DataLoader[TrainingBatch]:
         """The batches of the current epoch; asked for anew in each one."""
         batches = EpochBatches(
             self.tokens,
@@ -56,24 +56,24 @@ class TrainingModule(LightningModule):
         )
         return DataLoader(batches, batch_size=None, num_workers=0)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], step: int) -> Tensor:
+    def training_step(self, batch: TrainingBatch, step: int) -> Tensor:
         """The loss of one batch of tokens.
 
-        Every step draws its noise from its own seed, so that a resumed run goes on alike.
+        An image's jitter comes from its own seed, so that two processes train as one with the
+        doubled batch; dropout is drawn per step and process, so that a resumed run goes on alike.
         """
         place = (self.seed, self.current_epoch, step, self.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
-        tokens, products = batch
-        parts = self.model.loss(tokens.float(), products)
+        parts = self.model.loss(batch.tokens.float(), batch.products, batch.seeds)
         self.log_dict(
             {name: value.detach() for name, value in parts.items()},
             prog_bar=True,
             on_step=False,
             on_epoch=True,
-            batch_size=len(tokens),
+            batch_size=len(batch.tokens),
             sync_dist=self.trainer.world_size > 1,
         )
-        return parts["loss"]
+        return parts["loss"] * batch.weight
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Moves the average after each step."""

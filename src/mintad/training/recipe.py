@@ -29,10 +29,14 @@ class TrainingConfig(BaseModel):
     average: float = Field(default=0.0, ge=0, lt=1)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     holdout: float = Field(default=0.0, ge=0, le=0.5)
+    processes: int = Field(default=1, ge=1)
 
 
 class Recipe(BaseModel):
-    """What is trained: the method with its switches, the features it sees, and the steps."""
+    """What is trained: the method with its switches, the features it sees, and the steps.
+
+    `export` adds to the bundle the graph that runs without torch.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,6 +46,7 @@ class Recipe(BaseModel):
     backbone: BackboneConfig
     resize: Literal["stretch", "pad"] = "stretch"
     training: TrainingConfig
+    export: bool = True
     seed: int = 0
 
 

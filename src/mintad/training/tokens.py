@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
+
+from mintad.data.threads import map_ahead
 
 TokenReader = Callable[[NDArray[np.int64]], NDArray[np.float16]]
 """Rows by number: `int64 (N,)` to tokens `float16 (N, P, C)`."""
@@ -43,11 +46,26 @@ class TrainingTokens:
         return TrainingTokens(lambda chosen: self.read(rows[chosen]), self.products[rows])
 
 
-class EpochBatches(IterableDataset[tuple[Tensor, Tensor]]):
+class TrainingBatch(NamedTuple):
+    """A step's share of one process.
+
+    Tokens `float16 (B, P, C)`, products and seeds `int64 (B,)`. `weight` is what the mean over
+    this share counts in the mean over the processes: 1 unless the shares of a step differ.
+    """
+
+    tokens: Tensor
+    products: Tensor
+    seeds: Tensor
+    weight: float
+
+
+class EpochBatches(IterableDataset[TrainingBatch]):
     """The batches of one epoch: a permutation drawn from seed and epoch, shared among processes.
 
-    Each step takes `batch_size * world` rows, of which process `rank` gets its slice; the last
-    step takes fewer rows where the number does not divide, never a row twice.
+    Each step takes `batch_size * world` rows, of which process `rank` gets its slice. The last
+    step takes fewer rows where the number does not divide, never a row twice; it is left out
+    where it has none for some process. A thread reads up to two batches ahead. An image's seed
+    comes from seed, epoch and row.
     """
 
     def __init__(
@@ -60,22 +78,22 @@ class EpochBatches(IterableDataset[tuple[Tensor, Tensor]]):
         world: int = 1,
     ) -> None:
         self.tokens = tokens
-        order = np.random.default_rng((seed, epoch)).permutation(len(tokens))
-        steps = range(0, len(order), batch_size * world)
-        self.steps = [
-            part
-            for start in steps
-            if len(part := order[start : start + batch_size * world][rank::world])
-        ]
-        if world > 1:
-            fewest = len(order) // (batch_size * world) + (
-                len(order) % (batch_size * world) >= world
-            )
-            self.steps = self.steps[:fewest]
+        self.rank = rank
+        self.world = world
+        rng = np.random.default_rng((seed, epoch))
+        order = rng.permutation(len(tokens))
+        self.seeds = rng.integers(2**63, size=len(tokens))
+        starts = range(0, len(order), batch_size * world)
+        steps = [order[start : start + batch_size * world] for start in starts]
+        self.steps = [rows for rows in steps if len(rows) >= world]
 
     def __len__(self) -> int:
         return len(self.steps)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for rows in self.steps:
-            yield self.tokens.batch(rows)
+    def __iter__(self) -> Iterator[TrainingBatch]:
+        yield from map_ahead(self._batch, self.steps, workers=1, ahead=2)
+
+    def _batch(self, step: NDArray[np.int64]) -> TrainingBatch:
+        rows = step[self.rank :: self.world]
+        weight = len(rows) * self.world / len(step)
+        return TrainingBatch(*self.tokens.batch(rows), torch.from_numpy(self.seeds[rows]), weight)

@@ -1,0 +1,91 @@
+"""Many inspections through one Inspector: memory must stay flat and a fixed image's score fixed.
+
+    python benchmarks/soak.py [BUNDLE] [--count 100000] [--engine openvino] [--out runs/soak]
+
+Every hundredth input is damaged and must give an error; every fiftieth is the fixed image. Exits
+with 1 where memory grew by more than 2% after the warm-up of a tenth, a fixed image's score
+moved at all, or a damaged input gave no error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from _bundle import open_bundle
+from mintad.data import MemoryImage
+from mintad.machine import describe
+from mintad.runtime import Inspector
+from mintad.runtime.speed import resident_memory
+
+FIXED, DAMAGED = 50, 100
+ALLOWED_GROWTH = 0.02
+
+
+def inputs(count: int) -> Iterator[MemoryImage]:
+    """Noise of changing sizes, a fixed image and damaged files, by turns."""
+    rng = np.random.default_rng(0)
+    fixed = rng.integers(0, 256, (256, 256, 3), np.uint8)
+    for number in range(count):
+        if number % DAMAGED == 1:
+            yield MemoryImage("damaged", b"\x89PNG\r\n\x1a\n" + bytes(number % 50))
+        elif number % FIXED == 0:
+            yield MemoryImage("fixed", fixed)
+        else:
+            size = rng.integers(64, 512, 2)
+            yield MemoryImage("noise", rng.integers(0, 256, (*size, 3), np.uint8))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path, nargs="?")
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--engine", default=None)
+    parser.add_argument("--out", type=Path, default=Path("runs/soak"))
+    arguments = parser.parse_args()
+    bundle = open_bundle(arguments.bundle)
+    inspector = Inspector(bundle, engine=arguments.engine)
+    product = inspector.products[0] if bundle.manifest.model.needs_product else None
+    scores: set[float | None] = set()
+    unseen = 0
+    memory: list[tuple[int, float]] = []
+    start = time.perf_counter()
+    stream = inspector(inputs(arguments.count), product)
+    every = max(1, arguments.count // 100)
+    for number, result in enumerate(stream, start=1):
+        if result.name == "fixed":
+            scores.add(result.image_score)
+        unseen += (result.name == "damaged") != (result.error is not None)
+        if number % every == 0:
+            memory.append((number, resident_memory() or float("nan")))
+    seconds = time.perf_counter() - start
+    settled = [megabytes for number, megabytes in memory if number >= arguments.count / 10]
+    third = max(1, len(settled) // 3)
+    growth = float(np.median(settled[-third:]) / np.median(settled[:third]) - 1)
+    found = {
+        "inspections": arguments.count,
+        "images_per_second": arguments.count / seconds,
+        "memory_mb": memory,
+        "growth": growth,
+        "scores_of_the_fixed_image": sorted(score for score in scores if score is not None),
+        "wrong_errors": unseen,
+        "machine": describe(),
+    }
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "soak.json").write_text(json.dumps(found, indent=2) + "\n")
+    print(
+        f"{arguments.count} inspections, {found['images_per_second']:.1f} per second; memory "
+        f"{settled[0]:.0f} to {settled[-1]:.0f} MB, growth {growth:+.2%}; the fixed image had "
+        f"{len(scores)} score(s); {unseen} wrong errors"
+    )
+    sys.exit(not (growth <= ALLOWED_GROWTH and len(scores) == 1 and unseen == 0))
+
+
+if __name__ == "__main__":
+    main()

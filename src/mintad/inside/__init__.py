@@ -1,0 +1,1 @@
+"""Looking inside a bundle: reconstructed features, queries, class tokens, recognised products."""

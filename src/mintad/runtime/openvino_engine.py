@@ -1,0 +1,120 @@
+"""The bundle's OpenVINO graph on the processor."""
+
+from __future__ import annotations
+
+import queue
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from mintad.bundle import Bundle, RawPrediction
+from mintad.data.threads import core_count
+from mintad.errors import BundleError, ConfigError
+from mintad.features.directory import default_cache_directory
+from mintad.processor import has_bfloat16
+from mintad.runtime.engine import find_graph
+
+DESCRIPTION = ("class_token", "prior")
+
+
+class OpenVinoEngine:
+    """One image at a time and several at once: what is found on an image cannot depend on others.
+
+    The graph is compiled for a batch of one. A batch is shared out over as many streams as there
+    are cores; `live` compiles one stream that has all of them. What was compiled is kept in the
+    user's cache folder.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        precision: str = "float32",
+        live: bool = False,
+        described: bool = False,
+    ) -> None:
+        entry = find_graph(bundle, "openvino", precision)
+        if precision == "bfloat16" and not has_bfloat16():
+            raise ConfigError(
+                "This processor has no bfloat16 in hardware.", "Use the engine openvino:float32."
+            )
+        self.streams = 1 if live else core_count()
+        self.outputs = [name for name in entry.outputs if described or name not in DESCRIPTION]
+        options: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
+            "NUM_STREAMS": str(self.streams),
+            "INFERENCE_NUM_THREADS": str(core_count()),
+        }
+        self._model = compile_graph(
+            bundle.path / entry.file, self.outputs, options | _cache(), batch=1
+        )
+        self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(self.streams):
+            self._requests.put(self._model.create_infer_request())
+        self._threads = ThreadPoolExecutor(self.streams, thread_name_prefix="mintad-infer")
+
+    def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
+        """`images` is `uint8 (B, h, w, 3)`, `products` `int64 (B,)`, -1 where to recognise."""
+        singles = [
+            (images[i : i + 1], products[i : i + 1]) for i in range(len(images))
+        ]  # each (1, h, w, 3) and (1,)
+        run = map if len(singles) == 1 else self._threads.map
+        found = list(run(self._infer, singles))
+        joined = {
+            name: np.concatenate([parts[i] for parts in found])
+            for i, name in enumerate(self.outputs)
+        }
+        return RawPrediction(
+            joined["anomaly_map"],
+            joined["image_score"],
+            *(joined.get(name) for name in ("product_logits", *DESCRIPTION)),
+        )
+
+    def _infer(self, inputs: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> list[Any]:
+        request = self._requests.get()
+        try:
+            request.infer(list(inputs), share_inputs=True)
+            count = range(len(self.outputs))
+            return [np.array(request.get_output_tensor(i).data) for i in count]
+        finally:
+            self._requests.put(request)
+
+
+def compile_graph(
+    file: Path, outputs: list[str], options: dict[str, Any], batch: int | None = None
+) -> Any:
+    """The compiled graph with these outputs alone, for a batch of that size or (None) of any.
+
+    Raises `BundleError` where OpenVINO cannot read or compile it.
+    """
+    core = openvino.Core()
+    try:
+        model = core.read_model(file)
+        by_name = {output.get_any_name(): output for output in model.outputs}
+        if list(by_name) != outputs:
+            results = [by_name[name].node for name in outputs]
+            model = openvino.Model(results, model.get_parameters())
+        if batch is not None:
+            shapes = {port: port.partial_shape for port in model.inputs}
+            for shape in shapes.values():
+                shape[0] = batch
+            model.reshape(shapes)
+        return core.compile_model(model, "CPU", options)
+    except (RuntimeError, KeyError) as error:
+        raise BundleError(
+            f"OpenVINO {openvino.__version__} cannot run {file}: {error}.",
+            "Export the bundle once more with `mintad export`, or use another engine.",
+        ) from error
+
+
+def _cache() -> dict[str, str]:
+    folder = default_cache_directory() / "compiled"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return {}  # it is compiled anew each time
+    return {"CACHE_DIR": str(folder)}

@@ -1,0 +1,129 @@
+"""Measures bundles on test images whose features the cache keeps: the backbone runs once for all.
+
+The figures are those of `mintad evaluate`, to the last digit: it is the same inspector, with
+another engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mintad.bundle import Bundle, RawPrediction, load
+from mintad.data import Dataset, Sample
+from mintad.evaluation import Evaluated, evaluate, labelled_test, measure
+from mintad.export.eager import TorchEngine
+from mintad.features import FeatureCache, FeatureTable
+from mintad.metrics import Evaluator
+from mintad.runtime import Inspector
+
+BATCH_SIZE = 16
+"""Images that the backbone sees at once, in the cache as in the inspector."""
+
+
+class CachedEngine:
+    """Runs a bundle's model alone, on tokens that are at hand.
+
+    The images must come in the order of `table`. A batch that is not whole goes through the
+    backbone all the same: there its last digits depend on the number of images. Without
+    `recognise` the model does not say which product it sees, and the scores stay raw.
+    """
+
+    def __init__(self, engine: TorchEngine, table: FeatureTable, recognise: bool) -> None:
+        self.engine = engine
+        self.table = table
+        self.recognise = recognise
+        self.done = 0
+
+    def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
+        """The prediction of the next images `(B, h, w, 3)`; `products` is `int64 (B,)`."""
+        rows = np.arange(self.done, self.done + len(images))
+        self.done += len(images)
+        whole = len(images) == BATCH_SIZE
+        found = self._predict(rows, products) if whole else self.engine.predict(images, products)
+        return found if self.recognise else found._replace(product_logits=None)
+
+    @torch.inference_mode()
+    def _predict(self, rows: NDArray[np.int64], products: NDArray[np.int64]) -> RawPrediction:
+        device = self.engine.device
+        tokens = torch.from_numpy(self.table[rows]).to(device).float()  # (B, P, C)
+        found = self.engine.model.predict(tokens, torch.from_numpy(products).to(device))
+        logits = found.product_logits
+        return RawPrediction(
+            found.anomaly_map.float().cpu().numpy(),
+            found.image_score.float().cpu().numpy(),
+            None if logits is None else logits.float().cpu().numpy(),
+        )
+
+
+def cached_inspector(
+    bundle: Bundle | str | Path,
+    samples: Sequence[Sample],
+    cache: Path | None = None,
+    *,
+    recognise: bool = True,
+) -> Inspector:
+    """An inspector for one pass over `samples`, in their order, with features from the cache.
+
+    What the cache does not hold is computed first. `cache` None is the user's cache folder.
+    """
+    inspector = Inspector(bundle, engine="torch", batch_size=BATCH_SIZE)
+    engine = inspector.engine
+    assert isinstance(engine, TorchEngine)
+    table = FeatureCache(cache).features(
+        samples, engine.backbone, engine.preprocessing, batch_size=BATCH_SIZE
+    )
+    inspector.engine = CachedEngine(engine, table, recognise)
+    return inspector
+
+
+def evaluate_cached(
+    bundle: Bundle | str | Path,
+    dataset: Dataset,
+    cache: Path | None = None,
+    *,
+    give_product: bool = False,
+    recognise: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluated:
+    """What `mintad.evaluate` says of `bundle` on the test images of `dataset`, without a pass of
+    the backbone over images that the cache knows.
+
+    Raises `DataError` without labelled test images or for a product that the bundle does not know.
+    """
+    bundle = bundle if isinstance(bundle, Bundle) else load(bundle)
+    samples = labelled_test(dataset, bundle.manifest.product_names)
+    inspector = cached_inspector(bundle, samples, cache, recognise=recognise)
+    return evaluate(inspector, dataset, give_product=give_product, progress=progress)
+
+
+def evaluate_separate(
+    parts: Sequence[tuple[Bundle, Dataset]], cache: Path | None = None
+) -> dict[str, Any]:
+    """One evaluation of many bundles, each on its own products, as `Evaluated.to_json` has it.
+
+    The product of every image is known: it says which bundle looks at it.
+    """
+    evaluator = Evaluator()
+    images = 0
+    for bundle, dataset in parts:
+        samples = labelled_test(dataset, bundle.manifest.product_names)
+        inspector = cached_inspector(bundle, samples, cache)
+        images += len(measure(evaluator, inspector, samples, give_product=True))
+    size = parts[0][0].manifest.preprocessing
+    return {
+        **evaluator.result().to_json(),
+        "config": {
+            "bundles": len(parts),
+            "evaluation_size": [size.height, size.width],
+            "product_given": True,
+            "product_accuracy": None,
+            "scores": "calibrated per product on good training images",
+            "images": images,
+        },
+    }

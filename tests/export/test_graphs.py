@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+pytest.importorskip("torch")
+pytest.importorskip("onnxruntime")
+
+import mintad
+from mintad.bundle import Bundle, RawPrediction, load
+from mintad.errors import BundleError, ConfigError
+from mintad.export import calibration, graphs
+from mintad.export.calibration import calibration_images, export_trained
+from mintad.export.damage import damaged
+from mintad.export.eager import TorchEngine
+from mintad.export.graph import NetworkEngine
+from mintad.export.graph_files import OnnxFile, OpenVinoFile
+from mintad.export.graphs import CalibrationImages, export_bundle
+from mintad.processor import has_bfloat16
+from mintad.runtime import open_engine
+from mintad.runtime.deviation import TOLERANCE, deviation
+
+Images = NDArray[np.uint8]
+Numbers = NDArray[np.int64]
+KINDS: dict[str, dict[str, Any]] = {
+    "closed form and transformer": {
+        "switches.start": "subspaces",
+        "switches.rank": 4,
+        "switches.code": 16,
+    },
+    "transformer from nothing": {},
+    "class token": {"model": "uniad-class-token"},
+}
+MINT_AD_ONLY = ("token_dim", "token_source", "token_activation")
+
+
+def written_already(bundle: Path) -> Callable[[object, Path], tuple[str, ...]]:
+    """What `write_onnx` does, from the graph that a bundle holds."""
+    outputs = load(bundle).manifest.graphs[0].outputs
+
+    def copy(_: object, file: Path) -> tuple[str, ...]:
+        shutil.copy(bundle / "model.onnx", file)
+        return outputs
+
+    return copy
+
+
+@pytest.fixture(scope="module")
+def good(tree: Path, run: Path) -> CalibrationImages:
+    return calibration_images(load(run).manifest, mintad.read(tree), most=8)
+
+
+def trained(kind: str, tree: Path, recipe: Path, cache: Path, out: Path) -> Bundle:
+    overrides = KINDS[kind]
+    if "model" in overrides:
+        text = recipe.read_text(encoding="utf-8")
+        lines = [line for line in text.splitlines() if not line.startswith(MINT_AD_ONLY)]
+        recipe = out.with_suffix(".toml")
+        recipe.write_text("\n".join(lines), encoding="utf-8")
+    return mintad.train(
+        tree, out, recipe=recipe, cache=cache, overrides=overrides | {"training.epochs": 1}
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_graphs_agree_with_torch_at_every_batch_size(
+    kind: str,
+    tree: Path,
+    tiny_recipe: Path,
+    cache: Path,
+    tmp_path: Path,
+    good: CalibrationImages,
+) -> None:
+    bundle = trained(kind, tree, tiny_recipe, cache, tmp_path / "run")
+    exported = export_bundle(bundle, good, formats=["openvino", "onnx"])
+    assert [(entry.format, entry.precision) for entry in exported.manifest.graphs] == [
+        ("onnx", "float32"),
+        ("openvino", "float32"),
+    ]
+    assert {"model.onnx", "model.xml", "model.bin"} <= set(exported.manifest.files)
+    assert load(bundle.path).manifest == exported.manifest
+    told = good.given(bundle.manifest.model.needs_product)
+    torch_engine = NetworkEngine(bundle)
+    for format, runner in (("onnx", OnnxFile), ("openvino", OpenVinoFile)):
+        entry = exported.manifest.graph(format, "float32")  # type: ignore[arg-type]
+        assert entry is not None
+        more = {} if format == "onnx" else {"hint": "f32"}
+        graph = runner(bundle.path / entry.file, entry.outputs, **more)
+        for batch in (1, 3, 8):
+            expected = torch_engine.predict(good.images[:batch], told[:batch])
+            found = graph.predict(good.images[:batch], told[:batch])
+            assert deviation(expected, found).tolerable
+            assert deviation(expected, found).products == 1
+            for one, other in zip(expected[2:], found[2:], strict=True):
+                assert (one is None) == (other is None)
+                if one is not None and other is not None:
+                    np.testing.assert_allclose(one, other, rtol=2e-3, atol=2e-3)
+    assert ("class_token" in entry.outputs) == (kind != "class token")
+
+
+def test_a_named_product_is_taken_by_the_graph(exported_run: Path, good: CalibrationImages) -> None:
+    bundle = load(exported_run)
+    reference, engine = NetworkEngine(bundle), open_engine(bundle, "openvino")
+    other = 1 - good.products
+    right = engine.predict(good.images, good.products)
+    wrong = engine.predict(good.images, other)
+    assert (wrong.image_score > 1.5 * right.image_score).all()
+    assert deviation(reference.predict(good.images, other), wrong).tolerable
+
+
+def test_the_manifest_says_how_far_the_graph_is_from_torch(exported_run: Path) -> None:
+    for entry in load(exported_run).manifest.graphs:
+        assert 0 < entry.map_deviation < TOLERANCE
+        assert 0 <= entry.score_deviation < TOLERANCE
+        assert entry.images == 20
+        assert entry.outputs == ("anomaly_map", "image_score", "product_logits")
+
+
+def test_a_graph_that_says_something_else_is_not_accepted(
+    exported_run: Path,
+    good: CalibrationImages,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copy = Path(shutil.copytree(exported_run / "bundle", tmp_path / "bundle"))
+    before = load(copy).manifest
+
+    class Off(OpenVinoFile):
+        def predict(self, images: Images, products: Numbers) -> RawPrediction:
+            raw = super().predict(images, products)
+            return raw._replace(image_score=raw.image_score * (1.01 if len(images) == 3 else 1))
+
+    monkeypatch.setattr(graphs, "write_onnx", written_already(copy))
+    monkeypatch.setattr(graphs, "OpenVinoFile", Off)
+    with pytest.raises(BundleError, match="differs from torch"):
+        export_bundle(load(copy), good)
+    assert load(copy).manifest == before
+
+
+def test_what_cannot_be_exported_keeps_torch_and_says_why(
+    run: Path, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Path(shutil.copytree(run / "bundle", tmp_path / "bundle"))
+
+    def refuse(*_: object, **__: object) -> Bundle:
+        raise ConfigError("This method thinks for itself.", "Let it.")
+
+    monkeypatch.setattr(calibration, "export_bundle", refuse)
+    bundle = export_trained(load(copy), mintad.read(tree).train)
+    assert bundle.manifest.graph_problem == "This method thinks for itself."
+    assert bundle.manifest.graphs == ()
+    assert load(copy).manifest == bundle.manifest
+    TorchEngine(bundle)
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="the processor has no bfloat16")
+def test_the_loss_of_bfloat16_is_measured_and_float32_needs_none(
+    exported_run: Path, good: CalibrationImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Path(shutil.copytree(exported_run / "bundle", tmp_path / "bundle"))
+    monkeypatch.setattr(graphs, "write_onnx", written_already(exported_run / "bundle"))
+    bundle = export_bundle(load(copy), good, precisions=["bfloat16"])
+    exact = bundle.manifest.graph("openvino", "float32")
+    short = bundle.manifest.graph("openvino", "bfloat16")
+    assert exact is not None
+    assert short is not None
+    assert exact.auroc_change is None
+    assert short.file == exact.file
+    assert short.auroc is not None
+    assert short.auroc_change is not None
+    assert 0 < short.auroc <= 1
+    assert abs(short.auroc_change) < 0.2
+    assert exact.map_deviation < short.map_deviation < 0.2
+
+
+def test_damage_is_in_one_place_and_the_same_every_time(good: CalibrationImages) -> None:
+    once = damaged(good.images)
+    assert np.array_equal(once, damaged(good.images))
+    changed = (once != good.images).any(axis=3).mean(axis=(1, 2))
+    assert ((changed > 0) & (changed < 0.2)).all()
+
+
+def test_calibration_images_are_even_over_products(tree: Path, run: Path) -> None:
+    found = calibration_images(load(run).manifest, mintad.read(tree), most=8)
+    assert np.bincount(found.products).tolist() == [4, 4]
+    assert found.images.shape == (8, 64, 64, 3)
+    assert np.array_equal(found.given(True), found.products)
+    assert (found.given(False) == -1).all()
+
+
+def test_training_ends_with_the_export_and_a_resumed_run_makes_up_for_it(
+    tree: Path, tiny_recipe: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def stopped(bundle: Bundle, _: object) -> Bundle:
+        asked.append(bundle.path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mintad.runs.export_trained", stopped)
+    out = tmp_path / "run"
+    for resume in (False, True):
+        with pytest.raises(KeyboardInterrupt):
+            mintad.train(
+                tree,
+                out,
+                recipe=tiny_recipe,
+                cache=cache,
+                overrides={"export": True, "training.epochs": 1},
+                resume=resume,
+            )
+    assert asked == [out / "bundle"] * 2
+    plain = mintad.train(
+        tree, tmp_path / "plain", recipe=tiny_recipe, cache=cache, overrides={"training.epochs": 1}
+    )
+    assert plain.manifest.graphs == ()

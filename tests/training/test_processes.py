@@ -1,0 +1,42 @@
+"""Two processes train as one process with the doubled batch."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import mintad
+from mintad.training.fit import LOG_FILE, LOGS
+
+
+def losses(run: Path) -> list[float]:
+    with (run / LOGS / LOG_FILE).open(encoding="utf-8") as file:
+        return [float(line["loss"]) for line in csv.DictReader(file)]
+
+
+def test_two_processes_give_the_losses_of_one_with_the_doubled_batch(
+    tree: Path, tiny_recipe: Path, cache: Path, tmp_path: Path
+) -> None:
+    common: dict[str, Any] = {
+        "training.epochs": 3,
+        "training.precision": "float32",
+        "switches.dropout": 0.0,
+    }
+    for name, size, processes in (("one", 6, 1), ("two", 3, 2)):
+        options = {"training.batch_size": size, "training.processes": processes}
+        mintad.train(
+            tree, tmp_path / name, recipe=tiny_recipe, cache=cache, overrides=common | options
+        )
+    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
+    assert len(one) == 3
+    np.testing.assert_allclose(two, one, rtol=1e-5)
+    ours = mintad.load(tmp_path / "one").tensors("model.safetensors")
+    theirs = mintad.load(tmp_path / "two").tensors("model.safetensors")
+    for name, value in ours.items():
+        np.testing.assert_allclose(theirs[name], value, atol=2e-4, err_msg=name)
