@@ -180,6 +180,24 @@ def test_the_loss_of_bfloat16_is_measured_and_float32_needs_none(
     assert exact.map_deviation < short.map_deviation < 0.2
 
 
+@pytest.mark.slow
+def test_int8_is_quantised_and_measured(
+    exported_run: Path, good: CalibrationImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("nncf")
+    monkeypatch.setenv("MINTAD_CACHE", str(tmp_path / "cache"))
+    copy = Path(shutil.copytree(exported_run / "bundle", tmp_path / "bundle"))
+    monkeypatch.setattr(graphs, "write_onnx", written_already(copy))
+    bundle = export_bundle(load(copy), good, precisions=["int8"])
+    entry = bundle.manifest.graph("openvino", "int8")
+    assert entry is not None
+    assert entry.auroc_change is not None
+    assert "FakeQuantize" in (copy / entry.file).read_text(encoding="utf-8")
+    found = open_engine(load(copy), "openvino:int8").predict(good.images, good.products)
+    expected = open_engine(load(copy), "openvino").predict(good.images, good.products)
+    assert 0 < deviation(expected, found).map < 1
+
+
 def test_damage_is_in_one_place_and_the_same_every_time(good: CalibrationImages) -> None:
     once = damaged(good.images)
     assert np.array_equal(once, damaged(good.images))

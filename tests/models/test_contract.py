@@ -361,3 +361,9 @@ def test_switches_that_cannot_be_are_refused_with_the_mend(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         small("mint-ad", **switches)
+
+
+def test_what_has_not_learned_to_tell_products_names_none() -> None:
+    model = small("mint-ad", classification=False).eval()
+    tokens, products = data()
+    assert model.predict(tokens, products).product_logits is None

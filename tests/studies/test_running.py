@@ -71,12 +71,6 @@ def test_the_backbone_sees_only_a_batch_that_is_not_whole(
             evaluate_cached(run, dataset.where(lambda sample: sample.product == "blobs"), cache)
 
 
-def test_without_recognition_scores_stay_raw(run: Path, tree: Path, cache: Path) -> None:
-    found = evaluate_cached(run, read(tree), cache, recognise=False)
-    assert found.config["product_accuracy"] is None
-    assert all(one.score == one.image_score for one in found.inspections)
-
-
 def test_bundles_that_share_the_products_are_measured_as_one(
     run: Path, tree: Path, cache: Path
 ) -> None:

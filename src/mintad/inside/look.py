@@ -92,7 +92,8 @@ def look(model: AnomalyModel, tokens: Tensor, products: Tensor) -> Look:
     rebuilt, logits, queries = network(clean)
     if model.config.target == "adapted":
         clean = model.adapted_norm(network.adaptor(clean))
-    return Look(clean, rebuilt, model.class_token(tokens), queries, logits)
+    read = queries if network.shared_query is None else None
+    return Look(clean, rebuilt, model.class_token(tokens), read, logits)
 
 
 def _from_subspaces(model: MintAd, clean: Tensor) -> Look:
@@ -106,7 +107,8 @@ def _from_subspaces(model: MintAd, clean: Tensor) -> Look:
     error = subspaces.residual(deviations, product)
     token, queries = clean.mean(dim=1), None
     if network is not None:
-        left, _, queries = network(deviations)
+        left, _, made = network(deviations)
+        queries = made if network.shared_query is None else None
         error = error - left
         token, _ = network.class_token(network.adaptor(deviations))
     rebuilt = clean - error * subspaces.scale[product][:, None]  # (B, P, C)

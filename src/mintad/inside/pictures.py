@@ -27,6 +27,8 @@ from mintad.report.heatmap import colourise
 _PER_ROW = 3
 _MOST_DOTS = 600
 _MOST_ARROWS = 60
+_STEPS = 16
+"""Colours of a map of all pairs of positions, whose noise does not compress."""
 _GREY, _GOOD, _REBUILT, _DEFECT = "#c9d1d8", "#2c6fb3", "#2e8b57", "#c4501b"
 
 
@@ -58,9 +60,8 @@ def feature_figure(gathered: Gathered, numbers: dict[str, ProductNumbers]) -> st
             Key(_GOOD, "features of good images"),
             Key(_DEFECT, "features inside defects"),
             Key(_REBUILT, "what they are rebuilt as, with a line from some of them"),
-            Key(
-                "#fff", f"two principal axes: {plane.share:.0%} of the variance; rebuilt: its share"
-            ),
+            Key("", f"all in one plane, which holds {plane.share:.0%} of the variance"),
+            Key("", "rebuilt: the share of the variance of all channels that is rebuilt"),
         ],
         identifier="inside-features",
     )
@@ -82,13 +83,13 @@ def query_figure(gathered: Gathered, numbers: dict[str, ProductNumbers]) -> str 
                     f"{inside.name}: attention",
                     f"itself {_number(found.own_attention)}, attends to "
                     f"{found.attended:.1f} of {len(cosine)}",
-                    pixels(colourise(attention, 0.0, max(top, 1e-9)), smooth=False),
+                    pixels(colourise(attention, 0.0, max(top, 1e-9)), False, _STEPS),
                 ),
                 Panel(
                     "cosine of queries",
                     f"side by side {_number(found.near_cosine)}, others "
                     f"{_number(found.far_cosine)}",
-                    pixels(colourise(cosine, -1.0, 1.0), smooth=False),
+                    pixels(colourise(cosine, -1.0, 1.0), False, _STEPS),
                 ),
                 Panel(
                     "cosine with the middle",

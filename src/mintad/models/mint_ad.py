@@ -109,12 +109,16 @@ class MintAd(AnomalyModel):
         return parts | {"loss": total}
 
     def predict(self, tokens: Tensor, products: Tensor | None = None) -> Prediction:
-        """The distance between features and their reconstruction (eq. 7); no product is needed."""
+        """The distance between features and their reconstruction (eq. 7); no product is needed.
+
+        Without classification and without closed form nothing has learned to tell products.
+        """
         error, logits = self._error(self.standardisation(tokens), products)
         distance = error.float().norm(dim=2)  # (B, P)
         if self.config.prior_map:
             distance = distance + self.config.prior_map * self._prior(tokens, products)[1]
-        return Prediction(*self._scored(distance), logits)
+        learned = self.config.classification or self.recogniser is not None
+        return Prediction(*self._scored(distance), logits if learned else None)
 
     def class_token(self, tokens: Tensor) -> Tensor:
         """The fine-grained class token `(B, T)` of tokens `(B, P, C)`."""

@@ -122,11 +122,11 @@ def _bar(bar: Bar, top: int) -> str:
     )
 
 
-def pixels(colours: NDArray[np.uint8], smooth: bool = True) -> str:
-    """An image `uint8 (h, w, 3)` that fills the unit square, in at most 32 colours."""
+def pixels(colours: NDArray[np.uint8], smooth: bool = True, steps: int = 32) -> str:
+    """An image `uint8 (h, w, 3)` that fills the unit square, in at most `steps` colours."""
     buffer = io.BytesIO()
     image = Image.fromarray(np.ascontiguousarray(colours))
-    image.quantize(32, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    image.quantize(steps, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     rendering = "" if smooth else ' style="image-rendering:pixelated"'
     return (

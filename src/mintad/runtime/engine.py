@@ -94,7 +94,7 @@ def default_engine(bundle: Bundle) -> str:
     why = bundle.manifest.graph_problem or "it was never exported"
     raise BundleError(
         f"The bundle {bundle.path} holds no graph that can run here: {why.rstrip('.')}.",
-        "Run `mintad export` on the machine that trained it, or install mintad[train] here.",
+        "Run `mintad export` on the machine that trained it, or: pip install 'mintad[train]'",
     )
 
 

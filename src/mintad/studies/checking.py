@@ -24,13 +24,12 @@ from mintad.training.shape import input_shape
 class Plan:
     """A setting with its recipe; `reason` says what it lacks on this machine, if anything.
 
-    `give_product` and `recognise` say how its model is measured.
+    `give_product` says how its model is measured.
     """
 
     setting: Setting
     recipe: Recipe
     give_product: bool
-    recognise: bool
     reason: str | None = None
 
 
@@ -61,7 +60,6 @@ class Checker:
             setting,
             recipe,
             give_product=needs_product or setting.separate,
-            recognise=_learns_products(recipe),
             reason=reason,
         )
 
@@ -117,13 +115,3 @@ def check_data(dataset: Dataset) -> str:
     )
     lines = [dataset_fingerprint(samples), *masks]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _learns_products(recipe: Recipe) -> bool:
-    """False where a model has product logits that no loss has ever trained.
-
-    MINT-AD without classification loss and without closed form gives such logits.
-    """
-    config = model_config(recipe.model, recipe.switches)
-    trained = getattr(config, "classification", True)
-    return bool(trained or getattr(config, "start", "none") != "none")

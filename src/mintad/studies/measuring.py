@@ -30,14 +30,12 @@ class CachedEngine:
     """Runs a bundle's model alone, on tokens that are at hand.
 
     The images must come in the order of `table`. A batch that is not whole goes through the
-    backbone all the same: there its last digits depend on the number of images. Without
-    `recognise` the model does not say which product it sees, and the scores stay raw.
+    backbone all the same: there its last digits depend on the number of images.
     """
 
-    def __init__(self, engine: TorchEngine, table: FeatureTable, recognise: bool) -> None:
+    def __init__(self, engine: TorchEngine, table: FeatureTable) -> None:
         self.engine = engine
         self.table = table
-        self.recognise = recognise
         self.done = 0
 
     def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
@@ -45,8 +43,7 @@ class CachedEngine:
         rows = np.arange(self.done, self.done + len(images))
         self.done += len(images)
         whole = len(images) == BATCH_SIZE
-        found = self._predict(rows, products) if whole else self.engine.predict(images, products)
-        return found if self.recognise else found._replace(product_logits=None)
+        return self._predict(rows, products) if whole else self.engine.predict(images, products)
 
     @torch.inference_mode()
     def _predict(self, rows: NDArray[np.int64], products: NDArray[np.int64]) -> RawPrediction:
@@ -65,8 +62,6 @@ def cached_inspector(
     bundle: Bundle | str | Path,
     samples: Sequence[Sample],
     cache: Path | None = None,
-    *,
-    recognise: bool = True,
 ) -> Inspector:
     """An inspector for one pass over `samples`, in their order, with features from the cache.
 
@@ -78,7 +73,7 @@ def cached_inspector(
     table = FeatureCache(cache).features(
         samples, engine.backbone, engine.preprocessing, batch_size=BATCH_SIZE
     )
-    inspector.engine = CachedEngine(engine, table, recognise)
+    inspector.engine = CachedEngine(engine, table)
     return inspector
 
 
@@ -88,7 +83,6 @@ def evaluate_cached(
     cache: Path | None = None,
     *,
     give_product: bool = False,
-    recognise: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluated:
     """What `mintad.evaluate` says of `bundle` on the test images of `dataset`, without a pass of
@@ -98,7 +92,7 @@ def evaluate_cached(
     """
     bundle = bundle if isinstance(bundle, Bundle) else load(bundle)
     samples = labelled_test(dataset, bundle.manifest.product_names)
-    inspector = cached_inspector(bundle, samples, cache, recognise=recognise)
+    inspector = cached_inspector(bundle, samples, cache)
     return evaluate(inspector, dataset, give_product=give_product, progress=progress)
 
 

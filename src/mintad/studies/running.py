@@ -168,7 +168,6 @@ class Job:
                 dataset,
                 cache,
                 give_product=self.plan.give_product,
-                recognise=self.plan.recognise,
                 progress=None if progress is None else lambda i, n: progress("images", i, n),
             ).to_json()
         seconds = [one for _, one in trained if one is not None]
