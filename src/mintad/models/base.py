@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mintad.errors import ConfigError
+from mintad.layers.enlarging import enlarge
 
 
 class Batches(Protocol):
@@ -160,6 +161,8 @@ class AnomalyModel(nn.Module):
 
     def upsample(self, grid_map: Tensor) -> Tensor:
         """`(B, H, W)` on the grid to `(B, h, w)` at the size of the prepared image, bilinear."""
+        if torch.compiler.is_exporting():
+            return enlarge(grid_map.float(), self.shape.image_size)
         return F.interpolate(
             grid_map[:, None].float(), self.shape.image_size, mode="bilinear", align_corners=False
         ).squeeze(1)
