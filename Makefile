@@ -46,7 +46,7 @@ clean:
 
 .venv/installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing mintad and what it needs into .venv; the first time takes some minutes."
-	$(INSTALL) -e '.[train,demo,dev,tables]'
+	$(INSTALL) -e '.[train,demo,dev,tables,export,video]'
 	@touch $@
 
 .venv/installed-docs: pyproject.toml constraints.txt | .venv/installed

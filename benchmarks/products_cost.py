@@ -74,9 +74,7 @@ def measure(kind: str, products: int, batch: int) -> dict[str, float]:
     numbers = torch.arange(batch) % products
     model_mb = sum(value.nbytes for value in model.state_dict().values()) / 1e6
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    optimizer = torch.optim.AdamW(
-        list(model.parameters()) or [torch.zeros(1, requires_grad=True)]
-    )
+    optimizer = torch.optim.AdamW(list(model.parameters()) or [torch.zeros(1, requires_grad=True)])
     seconds = []
     for _ in range(6):
         start = time.perf_counter()

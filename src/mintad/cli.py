@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from mintad.commands.about import doctor, models
 from mintad.commands.export import export
 from mintad.commands.inside import inside
 from mintad.commands.parity import parity
 from mintad.commands.speed import speed
 from mintad.commands.study import study
 from mintad.commands.toy import toy
-from mintad.errors import MintadError, MissingExtraError, StorageError
+from mintad.errors import MintadError, StorageError
 
 if TYPE_CHECKING:
     from mintad.api import Progress
@@ -223,38 +224,8 @@ def demo(
         run_demo(out, recipe=recipe, progress=progress, echo=typer.echo)
 
 
-@app.command()
-def doctor(
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Say what this machine has: cores, bfloat16, GPU, disk, versions, backbone weights."""
-    from mintad.machine import describe, format_description
-
-    found = describe()
-    typer.echo(json.dumps(found, indent=2) if json_output else format_description(found))
-
-
-@app.command()
-def models(
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """List every method: its paper, what it needs at test time, and its switches."""
-    try:
-        from mintad.models.catalogue import describe_models
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Listing the models", "train") from error
-    from mintad.report.methods import methods_text
-
-    found = describe_models()
-    typer.echo(json.dumps(found, indent=2) if json_output else methods_text(found))
-
-
-app.command()(study)
-app.command()(export)
-app.command()(parity)
-app.command()(speed)
-app.command()(toy)
-app.command()(inside)
+for command in (doctor, models, study, export, parity, speed, toy, inside):
+    app.command()(command)
 
 
 @contextmanager

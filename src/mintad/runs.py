@@ -41,7 +41,7 @@ from mintad.training.provenance import git_state, package_versions
 from mintad.training.recipe import Recipe, load_recipe
 from mintad.training.run_file import read_run_file
 from mintad.training.shape import input_shape
-from mintad.training.tokens import TrainingTokens
+from mintad.training.tokens import TrainingTokens, hold_out
 
 METRICS_FILE = "metrics.json"
 FEWEST_IMAGES = 2
@@ -136,26 +136,6 @@ def count_products(good: Dataset, train: Dataset) -> dict[str, int]:
                 f"Add at least {FEWEST_IMAGES} (better 20 or more), or leave the product out.",
             )
     return counts
-
-
-def hold_out(
-    products: NDArray[np.int64], share: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows to train on and rows held out: `share` of each product, at least one, at random.
-
-    With a share of zero the training rows stand in for held-out ones.
-    """
-    rng = np.random.default_rng((seed, 1))
-    held: list[NDArray[np.int64]] = []
-    for product in np.unique(products):
-        rows = np.flatnonzero(products == product)
-        count = max(1, round(share * len(rows))) if share > 0 else 0
-        held.append(rng.permutation(rows)[:count])
-    out = np.sort(np.concatenate(held)).astype(np.int64)
-    everything = np.arange(len(products), dtype=np.int64)
-    if not len(out):
-        return everything, everything
-    return np.setdiff1d(everything, out), out
 
 
 def _product_texts(recipe: Recipe, products: Sequence[str]) -> Tensor | None:

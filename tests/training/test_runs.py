@@ -15,9 +15,8 @@ pytest.importorskip("torch")
 
 import mintad
 from mintad.errors import ConfigError, DataError, StorageError
-from mintad.runs import hold_out
 from mintad.training import fit as fitting
-from mintad.training.tokens import EpochBatches, TrainingTokens
+from mintad.training.tokens import EpochBatches, TrainingTokens, hold_out
 
 
 def weights(run: Path) -> dict[str, np.ndarray[Any, Any]]:

@@ -97,3 +97,23 @@ class EpochBatches(IterableDataset[TrainingBatch]):
         rows = step[self.rank :: self.world]
         weight = len(rows) * self.world / len(step)
         return TrainingBatch(*self.tokens.batch(rows), torch.from_numpy(self.seeds[rows]), weight)
+
+
+def hold_out(
+    products: NDArray[np.int64], share: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows to train on and rows held out: `share` of each product, at least one, at random.
+
+    With a share of zero the training rows stand in for held-out ones.
+    """
+    rng = np.random.default_rng((seed, 1))
+    held: list[NDArray[np.int64]] = []
+    for product in np.unique(products):
+        rows = np.flatnonzero(products == product)
+        count = max(1, round(share * len(rows))) if share > 0 else 0
+        held.append(rng.permutation(rows)[:count])
+    out = np.sort(np.concatenate(held)).astype(np.int64)
+    everything = np.arange(len(products), dtype=np.int64)
+    if not len(out):
+        return everything, everything
+    return np.setdiff1d(everything, out), out
