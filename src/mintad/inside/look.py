@@ -44,12 +44,12 @@ class Anatomy:
 def anatomy(name: str, model: AnomalyModel) -> Anatomy:
     """What `look` gives for a model. Raises `ConfigError` where it can give nothing."""
     if isinstance(model, UniAd):
-        missing = (
+        without = (
             "It has no class token: nothing tells the images of a product apart.",
             "Its queries do not depend on the image: there is no class-aware map of them.",
             "It recognises no product.",
         )
-        return Anatomy(name, "transformer with learned queries", None, None, None, missing)
+        return Anatomy(name, "transformer with learned queries", None, None, None, without)
     if not isinstance(model, MintAd):
         raise ConfigError(
             f"There is nothing to look at inside {name}: it rebuilds no features from queries.",
@@ -65,15 +65,22 @@ def anatomy(name: str, model: AnomalyModel) -> Anatomy:
             "discriminant analysis",
             ("Without a transformer there are neither queries nor a class token.",),
         )
-    network = "INR" if model.config.query_network == "inr" else "MLP"
+    missing: list[str] = []
+    queries = "INR" if model.config.query_network == "inr" else "MLP"
     shared = model.network.shared_query is not None
+    learned = closed or model.config.classification
+    if shared:
+        missing.append("Its queries are one learned table for all products.")
+    recogniser = "discriminant analysis" if closed else "the classification head"
+    if not learned:
+        missing.append("It was not trained to recognise products.")
     return Anatomy(
         name,
         "product subspaces and transformer" if closed else "transformer with class-aware queries",
         "the class token",
-        None if shared else network,
-        "discriminant analysis" if closed else "the classification head",
-        ("Its queries are one learned table for all products.",) if shared else (),
+        None if shared else queries,
+        recogniser if learned else None,
+        tuple(missing),
     )
 
 
@@ -93,7 +100,8 @@ def look(model: AnomalyModel, tokens: Tensor, products: Tensor) -> Look:
     if model.config.target == "adapted":
         clean = model.adapted_norm(network.adaptor(clean))
     read = queries if network.shared_query is None else None
-    return Look(clean, rebuilt, model.class_token(tokens), read, logits)
+    learned = logits if model.config.classification else None
+    return Look(clean, rebuilt, model.class_token(tokens), read, learned)
 
 
 def _from_subspaces(model: MintAd, clean: Tensor) -> Look:
