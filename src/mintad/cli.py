@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from mintad.commands.about import doctor, models
+from mintad.commands.bench import bench
 from mintad.commands.export import export
 from mintad.commands.inside import inside
 from mintad.commands.parity import parity
@@ -115,6 +116,12 @@ def evaluate(
     ] = False,
     layout: Layout = "auto",
     engine: Engine = None,
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--protocol", "--protocols", help="Measure as another project does, too; or all."
+        ),
+    ] = None,
 ) -> None:
     """Measure a bundle on labelled test images: seven metrics per product, macro and pooled."""
     from mintad.api import evaluate as run
@@ -123,6 +130,10 @@ def evaluate(
     from mintad.report.terminal import evaluation_text
 
     dataset = read(*data, layout=layout)
+    if protocol:
+        from mintad.commands.protocols import compare_protocols
+
+        return compare_protocols(bundle, dataset, protocol, json_file, give_product, engine)
     with progress_bar() as progress:
         result = run(bundle, dataset, give_product=give_product, engine=engine, progress=progress)
     content = result.to_json()
@@ -130,6 +141,7 @@ def evaluate(
     if json_file is not None:
         write_json(json_file, content)
         typer.echo(f"numbers: {json_file}")
+    return None
 
 
 @app.command()
@@ -224,7 +236,7 @@ def demo(
         run_demo(out, recipe=recipe, progress=progress, echo=typer.echo)
 
 
-for command in (doctor, models, study, export, parity, speed, toy, inside):
+for command in (doctor, models, study, bench, export, parity, speed, toy, inside):
     app.command()(command)
 
 

@@ -90,14 +90,8 @@ class PixelAccumulator:
 
     def compute(self) -> PixelMetrics:
         """The metrics of all pixels so far; raises `ValueError` where they are undefined."""
-        if self.undefined:
-            raise ValueError(f"Pixel metrics are undefined: {self.undefined}.")
-        good, defective = self._good.table(), self._defective.table()
-        rows = Table(good.keys, np.pad(good.weights, ((0, 2), (0, 0)))).merged(
-            Table(defective.keys, np.pad(defective.weights, ((1, 0), (0, 0))))
-        )
-        negatives, positives, overlaps = rows.weights  # (D,) each
-        best, threshold = curves.f1_max(-rows.keys.astype(np.float64), positives, negatives)
+        scores, negatives, positives, overlaps = self.ranked()
+        best, threshold = curves.f1_max(scores, positives, negatives)
         return PixelMetrics(
             auroc=curves.auroc(positives, negatives),
             ap=curves.average_precision(positives, negatives),
@@ -105,3 +99,17 @@ class PixelAccumulator:
             threshold=threshold,
             aupro=curves.overlap_area(overlaps, negatives),
         )
+
+    def ranked(self) -> tuple[NDArray[np.float64], ...]:
+        """Four arrays `(D,)`: the scores, highest first, and the weights that stand at each.
+
+        The weights count good pixels, defective pixels, and 1 / |region| of the latter. Raises
+        `ValueError` where the metrics are undefined.
+        """
+        if self.undefined:
+            raise ValueError(f"Pixel metrics are undefined: {self.undefined}.")
+        good, defective = self._good.table(), self._defective.table()
+        rows = Table(good.keys, np.pad(good.weights, ((0, 2), (0, 0)))).merged(
+            Table(defective.keys, np.pad(defective.weights, ((1, 0), (0, 0))))
+        )
+        return -rows.keys.astype(np.float64), *rows.weights

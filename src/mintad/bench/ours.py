@@ -1,0 +1,154 @@
+"""Trains and measures one of mintad's rows: what the processes of a table run."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mintad.bench.tables import Method
+from mintad.bundle import Bundle, load
+from mintad.data import Dataset
+from mintad.files import write_json
+from mintad.metrics import Evaluator
+from mintad.models import model_class
+from mintad.peers.process import finish, read_job
+from mintad.runs import train_run
+from mintad.studies.measuring import cached_inspector
+from mintad.studies.setting import slug
+from mintad.training import RUN_FILE
+from mintad.training.recipe import load_recipe
+
+TIME_FILE = "seconds.json"
+Outcome = dict[str, Any]
+
+
+def run_ours(
+    method: Method,
+    dataset: Dataset,
+    runs: Path,
+    *,
+    seed: int,
+    cache: Path | None,
+    from_images: bool,
+) -> Outcome:
+    """Trains into `runs`, or goes on there, and measures the last epoch.
+
+    The product is given where the method needs it or every product has its own model. With
+    `from_images` the features of the training images are computed anew, and not kept.
+    """
+    overrides = [*method.overrides, "export=false", f"seed={seed}"]
+    recipe = load_recipe(method.recipe, overrides)
+    given = method.separate or model_class(recipe.model).needs_product
+    good = dataset.train.where(lambda sample: sample.label == 0)
+    test = dataset.test.where(lambda sample: sample.label is not None)
+    parts = [(good, list(test), runs)]
+    if method.separate:
+        parts = [
+            (
+                good.where(lambda sample, p=product: sample.product == p),  # type: ignore[misc]
+                [sample for sample in test if sample.product == product],
+                runs / f"{number:02}-{slug(product)}",
+            )
+            for number, product in enumerate(good.products)
+        ]
+    evaluator = Evaluator()
+    seconds: list[float | None] = []
+    inspected, size, right, named = 0.0, 0, 0, 0
+    bundle: Bundle | None = None
+    for train_part, test_part, folder in parts:
+        with _cache(cache, from_images) as place:
+            bundle, took = _trained(method, train_part, folder, overrides, place)
+        seconds.append(took)
+        size += (bundle.path / "model.safetensors").stat().st_size
+        start = time.perf_counter()
+        from mintad.evaluation import measure
+
+        inspector = cached_inspector(bundle, test_part, cache)
+        found = measure(evaluator, inspector, test_part, give_product=given)
+        inspected += time.perf_counter() - start
+        pairs = list(zip(test_part, found, strict=True))
+        named += sum(one.product is not None for one in found)
+        right += sum(sample.product == one.product for sample, one in pairs)
+    assert bundle is not None
+    evaluation = evaluator.result()
+    manifest = bundle.manifest
+    known = set(good.products) >= {sample.product for sample in test}
+    return {
+        "evaluation": {
+            **evaluation.to_json(),
+            "config": {
+                "evaluation_size": [manifest.preprocessing.height, manifest.preprocessing.width],
+                "product_given": given,
+                "product_accuracy": right / len(test) if named and known and not given else None,
+                "scores": "calibrated" if named else "raw",
+                "images": len(test),
+            },
+        },
+        "scores": {
+            name: {"scores": scores.tolist(), "labels": labels.tolist()}
+            for name, (scores, labels) in evaluation.scores.items()
+        },
+        "seconds": None
+        if None in seconds
+        else sum(one for one in seconds if one is not None),
+        "inspection_seconds": inspected,
+        "model_bytes": size,
+        "recipe": manifest.recipe,
+    }
+
+
+def _trained(
+    method: Method, dataset: Dataset, folder: Path, overrides: list[str], cache: Path | None
+) -> tuple[Bundle, float | None]:
+    """The bundle, and the seconds it took; None where the training was once interrupted."""
+    file = folder / TIME_FILE
+    if (folder / "bundle" / "manifest.json").is_file():
+        return load(folder), _read_seconds(file)
+    resume = (folder / RUN_FILE).is_file()
+    start = time.perf_counter()
+    bundle = train_run(
+        dataset,
+        folder,
+        recipe=method.recipe,
+        overrides=overrides,
+        cache=cache,
+        use_cache=True,
+        resume=resume,
+        progress=None,
+    )
+    if not resume:
+        write_json(file, time.perf_counter() - start)
+    return bundle, _read_seconds(file)
+
+
+def _read_seconds(file: Path) -> float | None:
+    return float(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+@contextmanager
+def _cache(cache: Path | None, anew: bool) -> Iterator[Path | None]:
+    """The cache of a training: the shared one, or an empty one that goes away again."""
+    if not anew:
+        yield cache
+        return
+    folder = Path(tempfile.mkdtemp(prefix="mintad-bench-", dir=cache))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(folder: Path) -> None:
+    """Runs the job in `folder` and writes its outcome."""
+    job = read_job(folder)
+    finish(folder, run_ours(**job))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,113 @@
+"""The peers, as data: what each is built from, and what it may spend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Literal
+
+from mintad.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One of anomalib's methods, with a budget for two cores.
+
+    `backbone` "ours" is EfficientNet-Lite2 with the weights that mintad itself uses, "own" the
+    method's own network, whose weights have to be fetched, "none" trains everything from nothing.
+    `size` is the side of the square image in pixels; `epochs` 0 means that nothing is trained by
+    gradient. `normalised` says whether images come with ImageNet's mean and deviation taken out.
+    `departs` says where it is not what its authors ran.
+    """
+
+    name: str
+    paper: str
+    backbone: Literal["ours", "own", "none"]
+    epochs: int = 0
+    batch_size: int = 16
+    size: int = 224
+    normalised: bool = True
+    departs: str = ""
+
+
+PEERS: dict[str, Peer] = {
+    peer.name: peer
+    for peer in (
+        Peer(
+            "padim",
+            "arXiv 2011.08785",
+            "ours",
+            departs="100 channels drawn at random of three stages",
+        ),
+        Peer(
+            "patchcore",
+            "arXiv 2106.08265",
+            "ours",
+            departs="a memory bank of at most 10,000 vectors, chosen among 100,000 drawn at random",
+        ),
+        Peer("stfpm", "arXiv 2103.04257", "ours", epochs=20, departs="20 epochs"),
+        Peer(
+            "cflow",
+            "arXiv 2107.12571",
+            "ours",
+            epochs=4,
+            departs="4 epochs, 1,024 vectors a step",
+        ),
+        Peer("supersimplenet", "arXiv 2408.03143", "ours", epochs=20, departs="20 epochs"),
+        Peer(
+            "draem",
+            "arXiv 2108.07610",
+            "none",
+            epochs=2,
+            batch_size=8,
+            normalised=False,
+            departs="2 epochs, and noise in the place of the textures that it pastes",
+        ),
+        Peer("reverse-distillation", "arXiv 2201.10703", "own", epochs=10, departs="10 epochs"),
+        Peer("cfa", "arXiv 2206.04325", "own", epochs=10, departs="10 epochs"),
+        Peer(
+            "efficient-ad",
+            "arXiv 2303.14535",
+            "own",
+            epochs=10,
+            batch_size=1,
+            size=256,
+            normalised=False,
+            departs="10 epochs",
+        ),
+        Peer("dinomaly", "arXiv 2405.14325", "own", epochs=10, size=392, departs="10 epochs"),
+        Peer("inp-former", "arXiv 2503.02424", "own", epochs=10, size=392, departs="10 epochs"),
+    )
+}
+
+_OVERRIDABLE = ("epochs", "batch_size", "size")
+
+
+def find_peer(name: str, overrides: Iterable[str] = ()) -> Peer:
+    """A peer by name; `overrides` are "epochs=4", or "NAME:epochs=4" for this one alone.
+
+    Raises `ConfigError` for an unknown peer, field or number.
+    """
+    if name not in PEERS:
+        raise ConfigError(f"There is no peer {name!r}.", f"Choose among: {', '.join(PEERS)}.")
+    peer = PEERS[name]
+    changed: dict[str, int] = {}
+    for text in overrides:
+        field, _, value = text.partition("=")
+        owner, colon, field = field.rpartition(":")
+        if colon and owner not in PEERS:
+            raise ConfigError(f"There is no peer {owner!r}.", f"Choose among: {', '.join(PEERS)}.")
+        if field not in _OVERRIDABLE or not value.isdigit():
+            raise ConfigError(
+                f"{text!r} changes nothing of a peer.",
+                f"Write one of {', '.join(_OVERRIDABLE)} and a whole number, as in epochs=4.",
+            )
+        if not colon or owner == name:
+            changed[field] = int(value)
+    assert set(changed) <= {one.name for one in fields(Peer)}
+    if not changed:
+        return peer
+    values = {field: getattr(peer, field) for field in _OVERRIDABLE} | changed
+    said = ", ".join(f"{field} {value}" for field, value in changed.items())
+    departs = f"{peer.departs}; then {said}" if peer.departs else said
+    return replace(peer, **values, departs=departs)
