@@ -56,6 +56,17 @@ class OpenVinoEngine:
         for _ in range(self.streams):
             self._requests.put(self._model.create_infer_request())
         self._threads = ThreadPoolExecutor(self.streams, thread_name_prefix="mintad-infer")
+        self._begin(bundle)
+
+    def _begin(self, bundle: Bundle) -> None:
+        """One inference before there are threads.
+
+        OpenVINO's Python side looks numpy up in its first inference; when two threads do so at
+        once, each can come to wait for the other for ever.
+        """
+        preprocessing = bundle.manifest.preprocessing
+        blank = np.zeros((1, preprocessing.height, preprocessing.width, 3), np.uint8)
+        self._infer((blank, np.zeros(1, np.int64)))
 
     def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
         """`images` is `uint8 (B, h, w, 3)`, `products` `int64 (B,)`, -1 where to recognise."""
