@@ -85,9 +85,7 @@ def _contaminated(dataset: Dataset, share: float, seed: int) -> Dataset:
     samples = []
     for number, sample in enumerate(dataset):
         if number in moved:
-            samples.append(
-                replace(sample, split="train", label=0, defect_type="good", mask=None)
-            )
+            samples.append(replace(sample, split="train", label=0, defect_type="good", mask=None))
         elif number not in aside:
             samples.append(sample)
     return Dataset(tuple(samples))

@@ -14,6 +14,7 @@ from typing import Any
 from mintad.bench.tables import Method
 from mintad.bundle import Bundle, load
 from mintad.data import Dataset
+from mintad.evaluation import measure
 from mintad.files import write_json
 from mintad.metrics import Evaluator
 from mintad.models import model_class
@@ -67,8 +68,6 @@ def run_ours(
         seconds.append(took)
         size += (bundle.path / "model.safetensors").stat().st_size
         start = time.perf_counter()
-        from mintad.evaluation import measure
-
         inspector = cached_inspector(bundle, test_part, cache)
         found = measure(evaluator, inspector, test_part, give_product=given)
         inspected += time.perf_counter() - start
@@ -94,9 +93,7 @@ def run_ours(
             name: {"scores": scores.tolist(), "labels": labels.tolist()}
             for name, (scores, labels) in evaluation.scores.items()
         },
-        "seconds": None
-        if None in seconds
-        else sum(one for one in seconds if one is not None),
+        "seconds": None if None in seconds else sum(one for one in seconds if one is not None),
         "inspection_seconds": inspected,
         "model_bytes": size,
         "recipe": manifest.recipe,
@@ -137,6 +134,8 @@ def _cache(cache: Path | None, anew: bool) -> Iterator[Path | None]:
     if not anew:
         yield cache
         return
+    if cache is not None:
+        cache.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="mintad-bench-", dir=cache))
     try:
         yield folder

@@ -12,7 +12,7 @@ from typing import Any
 
 from mintad.bench.cases import Case, make_case
 from mintad.bench.results import RESULT_FILE, TABLE_FILE, read_json, result_folder
-from mintad.bench.tables import Method, Table
+from mintad.bench.tables import TABLES, Method, Table
 from mintad.data import Dataset, dataset_fingerprint
 from mintad.errors import ConfigError, DataError
 from mintad.files import write_json
@@ -54,19 +54,20 @@ def run_table(
     means = means or Means()
     place = out / table.name
     reasons = _check(table, dataset)
+    fingerprint = dataset_fingerprint(dataset)
+    _remember(table, place)
     for seed in seeds:
         for case in table.cases:
+            runs = [_Run(table, case, method, seed, place, fingerprint) for method in table.methods]
+            left = [run for run in runs if not run.is_finished(means.retry)]
+            if not left:
+                continue
             images = make_case(case, dataset, seed, place / "images" / slug(case.name))
-            fingerprint = dataset_fingerprint(images)
-            for method in table.methods:
-                run = _Run(table, case, method, seed, place, fingerprint)
-                _remember(table, place)
-                if run.is_finished(means.retry):
-                    continue
-                reason = reasons.get(method.name)
+            for run in left:
+                reason = reasons.get(run.method.name)
                 outcome = {"not_run": reason} if reason else run.outcome(images, means)
                 run.write(outcome)
-                echo(_line(table, case, method, seed, outcome))
+                echo(_line(run, outcome))
             shutil.rmtree(place / "images", ignore_errors=True)
     shutil.rmtree(place / "trained", ignore_errors=True)
 
@@ -92,7 +93,7 @@ class _Run:
         if made is None:
             made = load_recipe(method.recipe, [*method.overrides, f"seed={self.seed}"])
             made = made.model_dump(mode="json")
-        content = [made, method.separate, self.seed, self.fingerprint]
+        content = [made, method.separate, self.seed, asdict(self.case), self.fingerprint]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def is_finished(self, retry: bool) -> bool:
@@ -166,17 +167,18 @@ def _remember(table: Table, place: Path) -> None:
     """What the book needs to know of the table; rows and cases of earlier calls stay."""
     file = place / TABLE_FILE
     before = read_json(file) if file.is_file() else {"rows": [], "cases": []}
+    whole = TABLES.get(table.name, table)
     rows: dict[str, dict[str, Any]] = {row["name"]: row for row in before["rows"]}
     for method in table.methods:
-        departs = method.peer.departs if method.peer else ""
         rows[method.name] = {
             "name": method.name,
             "separate": method.separate,
             "peer": method.peer is not None,
             "recipe": None if method.peer else method.recipe,
-            "departs": departs,
+            "departs": method.peer.departs if method.peer else "",
         }
-    names = [*before["cases"], *(case.name for case in table.cases)]
+    order = [method.name for method in whole.methods]
+    cases = {*before["cases"], *(case.name for case in table.cases)}
     content = {
         "name": table.name,
         "question": table.question,
@@ -184,16 +186,16 @@ def _remember(table: Table, place: Path) -> None:
         "from_images": table.from_images,
         "note": table.note,
         "source": table.source,
-        "paper": {case: dict(rows) for case, rows in table.paper.items()},
-        "cases": list(dict.fromkeys(names)),
-        "rows": list(rows.values()),
+        "paper": {case: dict(figures) for case, figures in table.paper.items()},
+        "cases": [case.name for case in whole.cases if case.name in cases],
+        "rows": sorted(rows.values(), key=lambda row: order.index(row["name"])),
     }
     if not file.is_file() or read_json(file) != content:
         write_json(file, content)
 
 
-def _line(table: Table, case: Case, method: Method, seed: int, outcome: dict[str, Any]) -> str:
-    name = f"{table.name}, {case.name}, {method.name}, seed {seed}"
+def _line(run: _Run, outcome: dict[str, Any]) -> str:
+    name = f"{run.table.name}, {run.case.name}, {run.method.name}, seed {run.seed}"
     if "not_run" in outcome:
         return f"{name}: not run. {outcome['not_run']}"
     macro, pooled = (outcome["evaluation"][part]["i_auroc"] for part in ("macro", "pooled"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ Change = Callable[[Pixels, bool, int], Pixels]
 
 def _scaled(factor: float) -> Change:
     def change(pixels: Pixels, is_mask: bool, number: int) -> Pixels:
-        return pixels if is_mask else _clipped(pixels * np.float32(factor))
+        return pixels if is_mask else _clipped(pixels.astype(np.float32) * np.float32(factor))
 
     return change
 
@@ -99,7 +100,7 @@ def _turn(pixels: Pixels, degrees: float, is_mask: bool) -> Pixels:
     return turned[top : top + height, left : left + width]
 
 
-def _clipped(values: NDArray[np.float32]) -> Pixels:
+def _clipped(values: NDArray[Any]) -> Pixels:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 

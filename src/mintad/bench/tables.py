@@ -15,7 +15,7 @@ Against = Literal["the first row", "the first case", "a model for each product"]
 
 @dataclass(frozen=True)
 class Method:
-    """A row: a recipe of mintad with overrides, or a peer; unified or one model for each product."""
+    """A row: a recipe of mintad with overrides, or a peer; one model, or one for each product."""
 
     name: str
     recipe: str = "study"

@@ -10,7 +10,7 @@ from mintad.errors import BundleError, ConfigError, DataError
 from mintad.export.graphs import CalibrationImages, export_bundle
 from mintad.processor import has_bfloat16
 
-MOST_IMAGES = 64
+MOST_IMAGES = 32
 FEWEST_PER_PRODUCT = 4
 
 

@@ -116,12 +116,12 @@ class _Images(lightning.LightningDataModule):
         self.seed = seed
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """All that are not held out, in a new order every epoch; a last single one is left out."""
+        """All that are not held out, in a new order every epoch, in whole batches."""
         return DataLoader(
             self.kept,
             batch_size=self.train_batch_size,
             shuffle=True,
-            drop_last=len(self.kept) % self.train_batch_size == 1 and self.train_batch_size > 1,
+            drop_last=len(self.kept) > self.train_batch_size,
             collate_fn=_batch,
             generator=torch.Generator().manual_seed(self.seed),
         )

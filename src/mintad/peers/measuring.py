@@ -42,7 +42,7 @@ def run_peer(peer: Peer, dataset: Dataset, *, separate: bool, seed: int) -> Outc
     size = 0
     for train_part, test_part in parts:
         torch.manual_seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
+        np.random.seed(seed)
         start = time.perf_counter()
         module = build(peer)
         fit(module, train_part, peer, seed)

@@ -54,7 +54,7 @@ def _our_weights() -> Iterator[str]:
             )
         return network
 
-    timm.create_model = create_model
+    timm.create_model = create_model  # type: ignore[assignment]
     try:
         yield name
     finally:
@@ -109,7 +109,7 @@ def _draem(peer: Peer, name: str) -> Any:
 def _reverse_distillation(peer: Peer, name: str) -> Any:
     from anomalib.models import ReverseDistillation
     from anomalib.pre_processing import PreProcessor
-    from torchvision.transforms.v2 import Resize
+    from torchvision.transforms.v2 import Resize  # type: ignore[import-untyped]
 
     same = PreProcessor(transform=Resize((peer.size, peer.size)))
     return ReverseDistillation(pre_processor=same, **_NOTHING)

@@ -19,9 +19,17 @@ def main(folder: Path) -> None:
     job = read_job(folder)
     if not job["download"]:
         _stay_offline()
-    from mintad.peers.measuring import run_peer
+    try:
+        from mintad.peers.measuring import run_peer
 
-    outcome = run_peer(job["peer"], job["dataset"], separate=job["separate"], seed=job["seed"])
+        outcome = run_peer(job["peer"], job["dataset"], separate=job["separate"], seed=job["seed"])
+    except ModuleNotFoundError as error:
+        outcome = {"not_run": f"{error.name} is not installed: pip install 'mintad[bench]'."}
+    except OSError as error:
+        if job["download"]:
+            raise
+        outcome = {"not_run": f"Its weights are not at hand, and --download was not given. {error}"}
+        outcome["not_run"] = outcome["not_run"].partition("\n")[0][:300]
     finish(folder, outcome)
 
 

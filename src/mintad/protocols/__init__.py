@@ -1,4 +1,4 @@
-"""Evaluation protocols as data: the same predictions, measured as this or that paper's code does."""
+"""Evaluation protocols as data: the same predictions, measured as other projects measure."""
 
 from mintad.protocols.measuring import Measured, evaluate_protocols
 from mintad.protocols.profile import Profile, find_profiles, list_profiles

@@ -1,4 +1,4 @@
-"""Maps and masks brought to the size of a protocol, smoothed, and turned into scores; numpy only."""
+"""Maps and masks at the size of a protocol, smoothed, and turned into scores; numpy only."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def prepare_mask(mask: Mask, profile: Profile, size: tuple[int, int]) -> Mask:
     first = profile.enlarged or profile.size
     height, width = size if first is None else (first, first)
     if profile.mask_filter == "nearest":
-        grey = _nearest(mask, (height, width)).astype(np.float32)
+        grey: Map = _nearest(mask, (height, width)).astype(np.float32)
     else:
         image = Image.fromarray(mask.astype(np.uint8) * 255)
         resized = image.resize((width, height), Image.Resampling.BILINEAR)
-        grey = np.asarray(resized, np.float32) / 255
+        grey = np.asarray(resized, np.float32) / np.float32(255)
     if profile.crop is not None:
         grey = _centre(grey, profile.crop)
     if profile.enlarged is not None and profile.size is not None:

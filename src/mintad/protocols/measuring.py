@@ -107,7 +107,7 @@ def _add(state: Gathered, profile: Profile, sample: Sample, inspection: Inspecti
     picture = _content(inspection.anomaly_map, inspection.box)
     anomaly_map = prepare_map(picture, profile)
     mask = sample_mask(sample, inspection.size)
-    prepared = None if mask is None else prepare_mask(mask, profile, picture.shape)  # type: ignore[arg-type]
+    prepared = None if mask is None else prepare_mask(mask, profile, picture.shape)
     own = profile.image_score == "model"
     label = sample.label
     if profile.image_label == "mask" and prepared is not None:
