@@ -177,7 +177,8 @@ def _remember(table: Table, place: Path) -> None:
             "recipe": None if method.peer else method.recipe,
             "departs": method.peer.departs if method.peer else "",
         }
-    order = [method.name for method in whole.methods]
+    known = [method.name for method in whole.methods]
+    order = {name: place for place, name in enumerate([*known, *sorted(set(rows) - set(known))])}
     cases = {*before["cases"], *(case.name for case in table.cases)}
     content = {
         "name": table.name,
@@ -188,7 +189,7 @@ def _remember(table: Table, place: Path) -> None:
         "source": table.source,
         "paper": {case: dict(figures) for case, figures in table.paper.items()},
         "cases": [case.name for case in whole.cases if case.name in cases],
-        "rows": sorted(rows.values(), key=lambda row: order.index(row["name"])),
+        "rows": sorted(rows.values(), key=lambda row: order[row["name"]]),
     }
     if not file.is_file() or read_json(file) != content:
         write_json(file, content)
