@@ -232,7 +232,7 @@ def test_ctrl_c_in_the_middle_and_resume(
     train: Command, tree: Path, tiny_recipe: Path, tmp_path: Path
 ) -> None:
     words = ["train", tree, "--out", tmp_path / "run", "--cache", tmp_path / "cache"]
-    words += ["--recipe", tiny_recipe, "--set", "training.epochs=25"]
+    words += ["--recipe", tiny_recipe, "--set", "training.epochs=100"]
     process = subprocess.Popen(
         [sys.executable, "-m", "mintad.cli", *map(str, words)],
         stdout=subprocess.PIPE,
@@ -249,7 +249,7 @@ def test_ctrl_c_in_the_middle_and_resume(
     assert "Traceback" not in errors
     assert checkpoint.is_file()
     assert not (tmp_path / "run" / "bundle").exists()
-    assert train(tree, "--resume", "--set", "training.epochs=25")[0] == 0
+    assert train(tree, "--resume", "--set", "training.epochs=100")[0] == 0
     log = (tmp_path / "run" / "logs" / "metrics.csv").read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[0] for line in log[1:]] == [str(epoch) for epoch in range(25)]
 
