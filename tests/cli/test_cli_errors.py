@@ -251,7 +251,7 @@ def test_ctrl_c_in_the_middle_and_resume(
     assert not (tmp_path / "run" / "bundle").exists()
     assert train(tree, "--resume", "--set", "training.epochs=100")[0] == 0
     log = (tmp_path / "run" / "logs" / "metrics.csv").read_text(encoding="utf-8").splitlines()
-    assert [line.split(",")[0] for line in log[1:]] == [str(epoch) for epoch in range(25)]
+    assert [line.split(",")[0] for line in log[1:]] == [str(epoch) for epoch in range(100)]
 
 
 def test_ctrl_c_before_the_first_epoch_loses_no_features(
