@@ -76,3 +76,20 @@ def test_padim_is_measured_on_our_backbone(tree: Path) -> None:
 
     outcome = run_peer(find_peer("padim", ["size=96"]), read(tree), separate=True, seed=0)
     assert outcome["evaluation"]["macro"]["i_auroc"] > 0.9
+
+
+def test_a_peer_with_our_backbone_sees_images_as_that_backbone_asks_for_them() -> None:
+    pytest.importorskip("torch")
+    from mintad.features import BackboneConfig, create_backbone
+    from mintad.peers.fitting import preprocessing
+
+    ours = create_backbone(
+        BackboneConfig(name="efficientnet_lite2", weights="random", input_size=(224, 224))
+    ).preprocessing()
+    for peer in PEERS.values():
+        found = preprocessing(peer)
+        if peer.backbone == "ours":
+            assert (found.mean, found.std) == (ours.mean, ours.std)
+        else:
+            assert found.mean != ours.mean
+        assert (found.height, found.width) == (peer.size, peer.size)

@@ -16,7 +16,7 @@ class Peer:
     `backbone` "ours" is EfficientNet-Lite2 with the weights that mintad itself uses, "own" the
     method's own network, whose weights have to be fetched, "none" trains everything from nothing.
     `size` is the side of the square image in pixels; `epochs` 0 means that nothing is trained by
-    gradient. `normalised` says whether images come with ImageNet's mean and deviation taken out.
+    gradient. `normalised` says whether the backbone's mean and deviation are taken out of images.
     `departs` says where it is not what its authors ran.
     """
 
@@ -29,6 +29,9 @@ class Peer:
     normalised: bool = True
     departs: str = ""
 
+
+BACKBONE = "efficientnet_lite2"
+"""Whose features the peers with mintad's backbone see."""
 
 PEERS: dict[str, Peer] = {
     peer.name: peer

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mintad.data import Preprocessing, Sample, decode_image, load_batches, normalise, prepare_image
-from mintad.peers.catalogue import Peer
+from mintad.features import backbone_spec
+from mintad.peers.catalogue import BACKBONE, Peer
 
 BANK = 10_000
 """The most vectors that PatchCore keeps."""
@@ -25,8 +26,14 @@ HELD_OUT = 0.1
 
 
 def preprocessing(peer: Peer) -> Preprocessing:
-    """The whole picture at the peer's size; ImageNet's mean and deviation."""
-    return Preprocessing(height=peer.size, width=peer.size)
+    """The whole picture at the peer's size, with the mean and deviation that its backbone asks for.
+
+    Those of ImageNet, unless the backbone is mintad's own.
+    """
+    if peer.backbone != "ours":
+        return Preprocessing(height=peer.size, width=peer.size)
+    spec = backbone_spec(BACKBONE)
+    return Preprocessing(height=peer.size, width=peer.size, mean=spec.mean, std=spec.std)
 
 
 def images_of(samples: Sequence[Sample], peer: Peer) -> Iterator[tuple[tuple[Sample, ...], Tensor]]:

@@ -11,9 +11,8 @@ from torch import nn
 
 from mintad.errors import ConfigError
 from mintad.features import BackboneConfig, create_backbone
-from mintad.peers.catalogue import Peer
+from mintad.peers.catalogue import BACKBONE, Peer
 
-BACKBONE = "efficientnet_lite2"
 SHALLOW, MIDDLE, DEEP = 1, 2, 3
 """Stages of the backbone: strides of 4, 8 and 16 pixels."""
 
