@@ -81,7 +81,7 @@ def measure(
             sample.product,
             score=inspection.score,
             label=sample.label,
-            anomaly_map=_content(inspection.anomaly_map, inspection.box),
+            anomaly_map=picture_of(inspection.anomaly_map, inspection.box),
             mask=_prepared_mask(sample, inspection, inspector.bundle.manifest.preprocessing),
         )
         kept.append(replace(inspection, anomaly_map=None))
@@ -122,10 +122,11 @@ def _prepared_mask(
 ) -> NDArray[np.bool_] | None:
     assert inspection.size is not None
     mask = sample_mask(sample, inspection.size)
-    return None if mask is None else _content(prepare_mask(mask, preprocessing), inspection.box)
+    return None if mask is None else picture_of(prepare_mask(mask, preprocessing), inspection.box)
 
 
-def _content(array: NDArray[Any], box: tuple[int, int, int, int] | None) -> NDArray[Any]:
+def picture_of(array: NDArray[Any], box: tuple[int, int, int, int] | None) -> NDArray[Any]:
+    """The part `box` (top, left, height, width) of a map or mask; all of it without a box."""
     if box is None:
         return array
     top, left, height, width = box

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from mintad.errors import StorageError
+from mintad.errors import ConfigError, StorageError
 
 _FORBIDDEN = (
     errno.EACCES,
@@ -78,6 +78,15 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes `text` as UTF-8, whole or not at all."""
     write_bytes(path, text.encode("utf-8", errors="replace"))
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file of a run. Raises `ConfigError` where it is damaged."""
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        raise ConfigError(f"{file} is damaged.", f"Delete {file.parent}.") from None
+    return content
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -12,20 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from mintad.bench.tables import Method
-from mintad.bundle import Bundle, load
+from mintad.bundle import Bundle
 from mintad.data import Dataset
 from mintad.evaluation import measure
-from mintad.files import write_json
 from mintad.metrics import Evaluator
 from mintad.models import model_class
 from mintad.peers.process import finish, read_job
-from mintad.runs import train_run
 from mintad.studies.measuring import cached_inspector
+from mintad.studies.running import train_timed
 from mintad.studies.setting import slug
-from mintad.training import RUN_FILE
 from mintad.training.recipe import load_recipe
 
-TIME_FILE = "seconds.json"
 Outcome = dict[str, Any]
 
 
@@ -64,7 +61,7 @@ def run_ours(
     bundle: Bundle | None = None
     for train_part, test_part, folder in parts:
         with _cache(cache, from_images) as place:
-            bundle, took = _trained(method, train_part, folder, overrides, place)
+            bundle, took = train_timed(train_part, folder, method.recipe, overrides, place)
         seconds.append(took)
         size += (bundle.path / "model.safetensors").stat().st_size
         start = time.perf_counter()
@@ -98,34 +95,6 @@ def run_ours(
         "model_bytes": size,
         "recipe": manifest.recipe,
     }
-
-
-def _trained(
-    method: Method, dataset: Dataset, folder: Path, overrides: list[str], cache: Path | None
-) -> tuple[Bundle, float | None]:
-    """The bundle, and the seconds it took; None where the training was once interrupted."""
-    file = folder / TIME_FILE
-    if (folder / "bundle" / "manifest.json").is_file():
-        return load(folder), _read_seconds(file)
-    resume = (folder / RUN_FILE).is_file()
-    start = time.perf_counter()
-    bundle = train_run(
-        dataset,
-        folder,
-        recipe=method.recipe,
-        overrides=overrides,
-        cache=cache,
-        use_cache=True,
-        resume=resume,
-        progress=None,
-    )
-    if not resume:
-        write_json(file, time.perf_counter() - start)
-    return bundle, _read_seconds(file)
-
-
-def _read_seconds(file: Path) -> float | None:
-    return float(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
 @contextmanager

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
-from mintad.errors import ConfigError
-from mintad.studies.setting import Spread, slug
+from mintad.files import read_json
+from mintad.studies.setting import Spread, slug, spread_of
 
 TABLE_FILE = "table.json"
 RESULT_FILE = "result.json"
@@ -36,16 +34,16 @@ class Line:
 
     def spread(self, part: str, metric: str) -> Spread | None:
         """A metric over the seeds; `part` is "macro" or "pooled". None where undefined."""
-        return _spread([result["evaluation"][part][metric] for result in self.results])
+        return spread_of([result["evaluation"][part][metric] for result in self.results])
 
     def figure(self, key: str) -> Spread | None:
         """`seconds`, `peak_megabytes` and the like over the seeds that have it."""
-        return _spread([one[key] for one in self.results if one.get(key) is not None])
+        return spread_of([one[key] for one in self.results if one.get(key) is not None])
 
     @property
     def accuracy(self) -> Spread | None:
         """The share of test images whose product was recognised; None where it was not asked."""
-        return _spread([one["evaluation"]["config"]["product_accuracy"] for one in self.results])
+        return spread_of([one["evaluation"]["config"]["product_accuracy"] for one in self.results])
 
 
 @dataclass(frozen=True)
@@ -95,19 +93,3 @@ def read_table(place: Path) -> Finished:
             reason = None if done else reasons[0] if reasons else "Not run yet."
             lines.append(Line(case, row, done, reason))
     return Finished(about, tuple(lines))
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """A JSON file of a run. Raises `ConfigError` where it is damaged."""
-    try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        raise ConfigError(f"{file} is damaged.", f"Delete {file.parent}.") from None
-    return content
-
-
-def _spread(values: list[float | None]) -> Spread | None:
-    known = [value for value in values if value is not None]
-    if not known or len(known) < len(values):
-        return None
-    return Spread(mean(known), stdev(known) if len(known) > 1 else None)

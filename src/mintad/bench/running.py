@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from mintad.bench.cases import Case, make_case
-from mintad.bench.results import RESULT_FILE, TABLE_FILE, read_json, result_folder
+from mintad.bench.results import RESULT_FILE, TABLE_FILE, result_folder
 from mintad.bench.tables import TABLES, Method, Table
 from mintad.data import Dataset, dataset_fingerprint
 from mintad.errors import ConfigError, DataError
-from mintad.files import write_json
+from mintad.files import read_json, write_json
 from mintad.peers.process import run_process
 from mintad.studies.checking import Checker
 from mintad.studies.setting import Setting, slug

@@ -40,10 +40,16 @@ class TorchEngine:
         self.backbone = load_backbone(bundle).to(self.device)
         self.model = load_model(bundle).to(self.device)
 
-    @torch.inference_mode()
     def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
         """`images` is `uint8 (B, h, w, 3)`, `products` `int64 (B,)`, -1 where to recognise."""
         half = backbone_tokens(images, self.backbone, self.preprocessing, batch_size=len(images))
+        return self.predict_tokens(half, products)
+
+    @torch.inference_mode()
+    def predict_tokens(
+        self, half: NDArray[np.float16], products: NDArray[np.int64]
+    ) -> RawPrediction:
+        """The same from what the backbone makes of the images, `float16 (B, P, C)`."""
         tokens = torch.from_numpy(half).to(self.device).float()  # (B, P, C)
         numbers = torch.from_numpy(products).to(self.device)
         found = self.model.predict(tokens, numbers)

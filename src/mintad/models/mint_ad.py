@@ -122,11 +122,7 @@ class MintAd(AnomalyModel):
 
     def class_token(self, tokens: Tensor) -> Tensor:
         """The fine-grained class token `(B, T)` of tokens `(B, P, C)`."""
-        assert self.network is not None
-        clean = self.standardisation(tokens)
-        if self.subspaces is not None and self.recogniser is not None:
-            clean = self.subspaces.normalised(clean, self.recogniser(clean).argmax(dim=1))
-        return self.network.class_token(self.network.adaptor(clean))[0]
+        return self._prior(tokens, None)[0]
 
     def description(self, tokens: Tensor, products: Tensor | None = None) -> dict[str, Tensor]:
         """The class token `(B, T)`, and `prior` `(B,)`: how unlikely the features are under it.

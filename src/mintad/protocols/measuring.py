@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mintad.bundle import Bundle
 from mintad.data import Dataset, Sample
 from mintad.errors import DataError
-from mintad.evaluation import inspect_samples, labelled_test, sample_mask
+from mintad.evaluation import inspect_samples, labelled_test, picture_of, sample_mask
 from mintad.metrics import METRICS, Evaluation
 from mintad.protocols.counting import Gathered
 from mintad.protocols.geometry import prepare_map, prepare_mask, score_map
@@ -104,7 +101,7 @@ def _add(state: Gathered, profile: Profile, sample: Sample, inspection: Inspecti
     assert inspection.score is not None
     assert inspection.size is not None
     assert sample.label is not None
-    picture = _content(inspection.anomaly_map, inspection.box)
+    picture = picture_of(inspection.anomaly_map, inspection.box)
     anomaly_map = prepare_map(picture, profile)
     mask = sample_mask(sample, inspection.size)
     prepared = None if mask is None else prepare_mask(mask, profile, picture.shape)
@@ -114,15 +111,6 @@ def _add(state: Gathered, profile: Profile, sample: Sample, inspection: Inspecti
         label = int(prepared.any())
     score = inspection.score if own else score_map(anomaly_map, profile.image_score)
     state.add(score, label, anomaly_map, prepared)
-
-
-def _content(
-    array: NDArray[np.float32], box: tuple[int, int, int, int] | None
-) -> NDArray[np.float32]:
-    if box is None:
-        return array
-    top, left, height, width = box
-    return array[top : top + height, left : left + width]
 
 
 def _evaluation(gathered: dict[str, Gathered], profile: Profile) -> Evaluation:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mintad.report.heatmap import COLOURS
-from mintad.report.plots import _INK, _LINE, _MUTED, _label, _svg
+from mintad.report.plots import INK, LINE, MUTED, drawing, label
 
 SIDE = 220
 """The side of a panel in units of the figure."""
@@ -91,34 +91,34 @@ def figure(
                 f'<rect x="{_EDGE}" y="{bottom - 14}" width="11" height="11" rx="2" '
                 f'fill="{key.colour}" stroke="#5c6975" stroke-width="0.5"/>'
             )
-        body.append(_label(left, bottom - 4, key.meaning, "start", _INK))
+        body.append(label(left, bottom - 4, key.meaning, "start", INK))
     height = bottom + _EDGE
     ground = f'<rect width="{width}" height="{height}" fill="var(--paper, #fff)"/>'
-    svg = _svg(width, height, identifier, title, description, [ground, *body])
+    svg = drawing(width, height, identifier, title, description, [ground, *body])
     opened = f'<svg width="{width}" height="{height}" '
     return svg.replace("<svg ", opened, 1).replace('"inherit"', '"sans-serif"', 1)
 
 
 def _panel(panel: Panel, x: int, y: int) -> str:
     return (
-        _label(x, y + 14, panel.title, "start", _INK, ' font-size="14" font-weight="600"')
-        + _label(x, y + 31, panel.note, "start", _MUTED)
+        label(x, y + 14, panel.title, "start", INK, ' font-size="14" font-weight="600"')
+        + label(x, y + 31, panel.note, "start", MUTED)
         + f'<svg x="{x}" y="{y + _HEAD}" width="{SIDE}" height="{SIDE}" viewBox="0 0 1 1">'
         + panel.body
         + "</svg>"
         + f'<rect x="{x}" y="{y + _HEAD}" width="{SIDE}" height="{SIDE}" fill="none" '
-        f'stroke="{_LINE}"/>'
+        f'stroke="{LINE}"/>'
     )
 
 
 def _bar(bar: Bar, top: int) -> str:
     ramp = COLOURS[np.linspace(0, len(COLOURS) - 1, 64).astype(np.intp)][None]
     return (
-        _label(_EDGE, top + 14, bar.low, "start", _INK)
+        label(_EDGE, top + 14, bar.low, "start", INK)
         + f'<svg x="{_EDGE + 34}" y="{top + 3}" width="{SIDE - 68}" height="14" '
         f'viewBox="0 0 1 1" preserveAspectRatio="none">{pixels(ramp)}</svg>'
-        + _label(_EDGE + SIDE - 28, top + 14, bar.high, "start", _INK)
-        + _label(_EDGE + SIDE + 10, top + 14, bar.meaning, "start", _INK)
+        + label(_EDGE + SIDE - 28, top + 14, bar.high, "start", INK)
+        + label(_EDGE + SIDE + 10, top + 14, bar.meaning, "start", INK)
     )
 
 
@@ -169,7 +169,7 @@ def words(lines: Iterable[tuple[float, float, str, str]], size: float = 0.05) ->
     """Centred text at places of the unit square: x, y, colour, text."""
     more = f' font-size="{size:g}"'
     return "".join(
-        _label(x, y, text, "middle", colour, more).replace(
+        label(x, y, text, "middle", colour, more).replace(
             f'x="{x:.1f}" y="{y:.1f}"', f'x="{x:.4f}" y="{y:.4f}"'
         )
         for x, y, colour, text in lines

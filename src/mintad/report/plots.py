@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_INK = "var(--ink, #18222b)"
-_MUTED = "var(--muted, #5c6975)"
-_LINE = "var(--line, #dfe4e8)"
-_GOOD = "var(--good, #2c6fb3)"
-_DEFECT = "var(--defect, #c4501b)"
+INK = "var(--ink, #18222b)"
+MUTED = "var(--muted, #5c6975)"
+LINE = "var(--line, #dfe4e8)"
+GOOD = "var(--good, #2c6fb3)"
+DEFECT = "var(--defect, #c4501b)"
 _MOST_BINS, _FEWEST_BINS = 40, 12
 
 
@@ -22,9 +22,10 @@ def _text(content: str) -> str:
     return escape(_NOT_XML.sub("\ufffd", content))
 
 
-def _svg(
+def drawing(
     width: int, height: int, identifier: str, title: str, description: str, body: list[str]
 ) -> str:
+    """The parts `body` as one SVG with a title and a description for those who cannot see it."""
     name = _NOT_XML.sub("", identifier)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
@@ -35,16 +36,18 @@ def _svg(
     )
 
 
-def _label(
-    x: float, y: float, content: str, anchor: str = "middle", colour: str = _MUTED, more: str = ""
+def label(
+    x: float, y: float, content: str, anchor: str = "middle", colour: str = MUTED, more: str = ""
 ) -> str:
+    """A line of text at a point; `anchor` is "start", "middle" or "end"."""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}"{more}>'
         f"{_text(content)}</text>"
     )
 
 
-def _segment(x1: float, y1: float, x2: float, y2: float, colour: str, more: str = "") -> str:
+def segment(x1: float, y1: float, x2: float, y2: float, colour: str, more: str = "") -> str:
+    """A straight line between two points."""
     return (
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}"{more}/>'
     )
@@ -107,11 +110,11 @@ def score_histogram(
     body = []
     ticks = nice_ticks(float(edges[0]), float(edges[-1]))
     for tick in ticks:
-        body.append(_segment(place(tick), top, place(tick), height - bottom + 4, _LINE))
-        body.append(_label(place(tick), height - bottom + 17, f"{tick:.6g}"))
+        body.append(segment(place(tick), top, place(tick), height - bottom + 4, LINE))
+        body.append(label(place(tick), height - bottom + 17, f"{tick:.6g}"))
     bar = place(float(edges[1])) - place(float(edges[0]))
     gap = min(1.0, bar * 0.15)
-    for kind, colour, direction in ((shares[0], _GOOD, -1), (shares[1], _DEFECT, 1)):
+    for kind, colour, direction in ((shares[0], GOOD, -1), (shares[1], DEFECT, 1)):
         for edge, share in zip(edges, kind, strict=False):
             if share > 0:
                 tall = max(share * scale, 1.0)
@@ -120,21 +123,21 @@ def score_histogram(
                     f'<rect x="{place(float(edge)) + gap / 2:.1f}" y="{above:.1f}" '
                     f'width="{bar - gap:.1f}" height="{tall:.1f}" fill="{colour}"/>'
                 )
-    body.append(_segment(left, axis, width - right, axis, _INK))
+    body.append(segment(left, axis, width - right, axis, INK))
     if threshold is not None:
         x = place(threshold)
         body.append(
-            _segment(x, top - 4, x, height - bottom, _INK, ' stroke-dasharray="4 3"')
-            + _label(min(max(x, 60), width - 60), top - 8, f"threshold {threshold:.4g}")
+            segment(x, top - 4, x, height - bottom, INK, ' stroke-dasharray="4 3"')
+            + label(min(max(x, 60), width - 60), top - 8, f"threshold {threshold:.4g}")
         )
-    body.append(_legend(left, 12, _GOOD, f"Good {len(good):,}", "start"))
-    body.append(_legend(width - right, 12, _DEFECT, f"Defective {len(defective):,}", "end"))
-    body.append(_label(width / 2, height - 4, "image score"))
+    body.append(_legend(left, 12, GOOD, f"Good {len(good):,}", "start"))
+    body.append(_legend(width - right, 12, DEFECT, f"Defective {len(defective):,}", "end"))
+    body.append(label(width / 2, height - 4, "image score"))
     description = (
         f"{_spread('good', good)} {_spread('defective', defective)} "
         "Good images are drawn above the axis, defective ones below."
     )
-    return _svg(width, height, identifier, f"Image scores of {product}", description, body)
+    return drawing(width, height, identifier, f"Image scores of {product}", description, body)
 
 
 def _legend(x: float, y: float, colour: str, content: str, anchor: str) -> str:
@@ -142,7 +145,7 @@ def _legend(x: float, y: float, colour: str, content: str, anchor: str) -> str:
     words = x + 14 if anchor == "start" else x - 14
     return (
         f'<rect x="{square:.1f}" y="{y - 9:.1f}" width="9" height="9" rx="2" fill="{colour}"/>'
-        + _label(words, y, content, anchor, _INK)
+        + label(words, y, content, anchor, INK)
     )
 
 
@@ -199,17 +202,17 @@ def roc_curve(
     body = []
     for tick in (0.0, 0.5, 1.0):
         (x, floor), (wall, y) = at(tick, 0), at(0, tick)
-        body.append(_segment(x, top, x, floor + 4, _LINE) + _label(x, floor + 17, f"{tick:g}"))
-        body.append(_segment(wall - 4, y, left + side, y, _LINE))
-        body.append(_label(wall - 7, y + 4, f"{tick:g}", "end"))
-    body.append(_label(left + side / 2, height - 4, "false alarm rate"))
+        body.append(segment(x, top, x, floor + 4, LINE) + label(x, floor + 17, f"{tick:g}"))
+        body.append(segment(wall - 4, y, left + side, y, LINE))
+        body.append(label(wall - 7, y + 4, f"{tick:g}", "end"))
+    body.append(label(left + side / 2, height - 4, "false alarm rate"))
     turn = f' transform="rotate(-90 12 {top + side / 2:.1f})"'
-    body.append(_label(12, top + side / 2, "defects found", more=turn))
+    body.append(label(12, top + side / 2, "defects found", more=turn))
     good, defective = int((labels == 0).sum()), int((labels == 1).sum())
     if not (good and defective):
         reason = "no defective images" if good else "no good images"
-        body.append(_label(*at(0.5, 0.5), reason, more=' font-style="italic"'))
-        return _svg(width, height, identifier, title, f"Undefined: {reason}.", body)
+        body.append(label(*at(0.5, 0.5), reason, more=' font-style="italic"'))
+        return drawing(width, height, identifier, title, f"Undefined: {reason}.", body)
 
     false, true = roc_points(scores, labels)
     area = float(np.sum(np.diff(false) * (true[1:] + true[:-1]) / 2))
@@ -217,19 +220,19 @@ def roc_curve(
     corners = zip(false[keep].tolist(), true[keep].tolist(), strict=True)
     path = " L".join("{:.1f} {:.1f}".format(*at(x, y)) for x, y in corners)
     (x0, y0), (x1, y1) = at(0, 0), at(1, 1)
-    body.append(_segment(x0, y0, x1, y1, _MUTED, ' stroke-dasharray="2 4"'))
-    body.append(f'<path d="M{path} L{x1:.1f} {y0:.1f} Z" fill="{_GOOD}" fill-opacity="0.12"/>')
+    body.append(segment(x0, y0, x1, y1, MUTED, ' stroke-dasharray="2 4"'))
+    body.append(f'<path d="M{path} L{x1:.1f} {y0:.1f} Z" fill="{GOOD}" fill-opacity="0.12"/>')
     body.append(
-        f'<path d="M{path}" fill="none" stroke="{_GOOD}" stroke-width="2" stroke-linejoin="round"/>'
+        f'<path d="M{path}" fill="none" stroke="{GOOD}" stroke-width="2" stroke-linejoin="round"/>'
     )
     more = ' font-size="18" font-weight="600"'
-    body.append(_label(left + side - 10, top + side - 26, f"{area:.3f}", "end", _INK, more))
-    body.append(_label(left + side - 10, top + side - 11, "AUROC", "end"))
+    body.append(label(left + side - 10, top + side - 26, f"{area:.3f}", "end", INK, more))
+    body.append(label(left + side - 10, top + side - 11, "AUROC", "end"))
     description = f"The area under the curve is {area:.3f}; {good} good, {defective} defective."
     if threshold is not None:
         alarms = float((scores[labels == 0] > threshold).mean())
         found = float((scores[labels == 1] > threshold).mean())
         x, y = at(alarms, found)
-        body.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{_INK}"/>')
+        body.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{INK}"/>')
         description += f" At the threshold: {alarms:.1%} false alarms, {found:.1%} of defects."
-    return _svg(width, height, identifier, title, description, body)
+    return drawing(width, height, identifier, title, description, body)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mintad.bundle import Bundle, RawPrediction, load
@@ -43,19 +42,9 @@ class CachedEngine:
         rows = np.arange(self.done, self.done + len(images))
         self.done += len(images)
         whole = len(images) == BATCH_SIZE
-        return self._predict(rows, products) if whole else self.engine.predict(images, products)
-
-    @torch.inference_mode()
-    def _predict(self, rows: NDArray[np.int64], products: NDArray[np.int64]) -> RawPrediction:
-        device = self.engine.device
-        tokens = torch.from_numpy(self.table[rows]).to(device).float()  # (B, P, C)
-        found = self.engine.model.predict(tokens, torch.from_numpy(products).to(device))
-        logits = found.product_logits
-        return RawPrediction(
-            found.anomaly_map.float().cpu().numpy(),
-            found.image_score.float().cpu().numpy(),
-            None if logits is None else logits.float().cpu().numpy(),
-        )
+        if whole:
+            return self.engine.predict_tokens(self.table[rows], products)
+        return self.engine.predict(images, products)
 
 
 def cached_inspector(

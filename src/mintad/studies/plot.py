@@ -6,12 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mintad.report.plots import _DEFECT as ORANGE
-from mintad.report.plots import _GOOD as BLUE
-from mintad.report.plots import _INK as INK
-from mintad.report.plots import _LINE as LINE
-from mintad.report.plots import _MUTED as MUTED
-from mintad.report.plots import _label, _segment, _svg, nice_ticks
+from mintad.report.plots import DEFECT, GOOD, INK, LINE, MUTED, drawing, label, nice_ticks, segment
 from mintad.studies.setting import Row, Spread
 
 COLOURS = """<style>
@@ -87,31 +82,29 @@ def dot_plot(
     bottom = height - 40
     body = [COLOURS]
     for tick in ticks:
-        body.append(_segment(place(tick), TOP - 6, place(tick), bottom + 4, LINE))
-        body.append(_label(place(tick), bottom + 18, f"{tick:.6g}"))
+        body.append(segment(place(tick), TOP - 6, place(tick), bottom + 4, LINE))
+        body.append(label(place(tick), bottom + 18, f"{tick:.6g}"))
     for number, (name, marks) in enumerate(lines):
         y = TOP + TALL * (number + 0.5)
-        body.append(_label(LEFT - 14, y + 4, name, "end", INK))
+        body.append(label(LEFT - 14, y + 4, name, "end", INK))
         for mark in marks:
             here = y + (mark.kind - 1) * 7 if len(kinds) == 3 else y
             if mark.deviation:
                 ends_ = place(mark.value - mark.deviation), place(mark.value + mark.deviation)
                 body.append(
-                    _segment(
-                        ends_[0], here, ends_[1], here, _colour(mark.kind), ' stroke-width="2"'
-                    )
+                    segment(ends_[0], here, ends_[1], here, _colour(mark.kind), ' stroke-width="2"')
                 )
             body.append(_shape(place(mark.value), here, mark.kind))
-    body.append(_label((LEFT + WIDTH) / 2, height - 6, axis))
+    body.append(label((LEFT + WIDTH) / 2, height - 6, axis))
     x = float(LEFT)
     for kind, words in enumerate(kinds):
-        body.append(_shape(x, 12, kind) + _label(x + 10, 16, words, "start", INK))
+        body.append(_shape(x, 12, kind) + label(x + 10, 16, words, "start", INK))
         x += 30 + 6.4 * len(words)
-    return _svg(WIDTH, height, "study", title, description, body)
+    return drawing(WIDTH, height, "study", title, description, body)
 
 
 def _colour(kind: int) -> str:
-    return (BLUE, ORANGE, MUTED)[kind % 3]
+    return (GOOD, DEFECT, MUTED)[kind % 3]
 
 
 def _shape(x: float, y: float, kind: int) -> str:

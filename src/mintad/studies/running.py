@@ -12,14 +12,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mintad.bundle import Bundle
 from mintad.data import Dataset
 from mintad.errors import ConfigError
 from mintad.evaluation import labelled_test
 from mintad.features import Backbone, FeatureCache
-from mintad.files import write_json
+from mintad.files import read_json, write_json
 from mintad.runs import train_run
 from mintad.studies.checking import Checker, Plan, all_overrides, check_data, check_names
 from mintad.studies.measuring import BATCH_SIZE, evaluate_cached, evaluate_separate
@@ -106,7 +105,7 @@ class Job:
 
     def __post_init__(self) -> None:
         file = self.place / SETTING_FILE
-        if file.is_file() and _read(file).get("key") != self.key:
+        if file.is_file() and read_json(file).get("key") != self.key:
             raise ConfigError(
                 f"{self.place} holds a row of another recipe or of other images.",
                 "Delete it, or name another folder for the study.",
@@ -132,7 +131,7 @@ class Job:
     def result(self) -> Result | None:
         """What it gave, where it is finished."""
         file = self.place / RESULT_FILE
-        return _read(file) if file.is_file() else None
+        return read_json(file) if file.is_file() else None
 
     def run(
         self, dataset: Dataset, cache: Path | None, keep: bool, progress: Progress | None
@@ -145,7 +144,7 @@ class Job:
         )
 
         def train(part: Dataset, folder: Path) -> tuple[Bundle, float | None]:
-            return _train(part, folder, setting.recipe, self.overrides, cache, progress)
+            return train_timed(part, folder, setting.recipe, self.overrides, cache, progress)
 
         trained: list[tuple[Bundle, float | None]]
         if setting.separate:
@@ -192,15 +191,18 @@ class Job:
         return result
 
 
-def _train(
+def train_timed(
     dataset: Dataset,
     run: Path,
     recipe: str | Path,
     overrides: list[str],
     cache: Path | None,
-    progress: Progress | None,
+    progress: Progress | None = None,
 ) -> tuple[Bundle, float | None]:
-    """The bundle, and the seconds it took; None where the training was once interrupted."""
+    """The bundle, and the seconds it took; None where the training was once interrupted.
+
+    A run that is there goes on, a finished one is used as it is.
+    """
     resume = (run / RUN_FILE).is_file()
     start = time.perf_counter()
     bundle = train_run(
@@ -216,7 +218,7 @@ def _train(
     file = run / TIME_FILE
     if not resume:
         write_json(file, {"seconds": time.perf_counter() - start})
-    return bundle, _read(file)["seconds"] if file.is_file() else None
+    return bundle, read_json(file)["seconds"] if file.is_file() else None
 
 
 def _fill_cache(
@@ -241,11 +243,3 @@ def _fill_cache(
             batch_size=BATCH_SIZE,
             progress=None if progress is None else lambda i, n: progress("features", i, n),
         )
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        raise ConfigError(f"{file} is damaged.", f"Delete {file.parent}.") from None
-    return content
