@@ -232,12 +232,14 @@ def test_ctrl_c_in_the_middle_and_resume(
     train: Command, tree: Path, tiny_recipe: Path, tmp_path: Path
 ) -> None:
     words = ["train", tree, "--out", tmp_path / "run", "--cache", tmp_path / "cache"]
-    words += ["--recipe", tiny_recipe, "--set", "training.epochs=100"]
+    words += ["--recipe", tiny_recipe, "--set", "training.epochs=25"]
     process = subprocess.Popen(
         [sys.executable, "-m", "mintad.cli", *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # a shell's background job ignores Ctrl-C, and so would this process after it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     checkpoint = tmp_path / "run" / fitting.CHECKPOINT
     while not checkpoint.is_file() and process.poll() is None:
@@ -249,9 +251,9 @@ def test_ctrl_c_in_the_middle_and_resume(
     assert "Traceback" not in errors
     assert checkpoint.is_file()
     assert not (tmp_path / "run" / "bundle").exists()
-    assert train(tree, "--resume", "--set", "training.epochs=100")[0] == 0
+    assert train(tree, "--resume", "--set", "training.epochs=25")[0] == 0
     log = (tmp_path / "run" / "logs" / "metrics.csv").read_text(encoding="utf-8").splitlines()
-    assert [line.split(",")[0] for line in log[1:]] == [str(epoch) for epoch in range(100)]
+    assert [line.split(",")[0] for line in log[1:]] == [str(epoch) for epoch in range(25)]
 
 
 def test_ctrl_c_before_the_first_epoch_loses_no_features(
