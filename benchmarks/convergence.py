@@ -3,8 +3,9 @@
     MINTAD_DATA=... python benchmarks/convergence.py --line line-5 --seeds 0 --epochs 2
 
 Two tables with a plot each: the closed form (against `fast`) and the transformer trained from
-nothing (against `study`, with --epochs). Rows that are done are not done again. What is chosen by
-such a table is chosen on these test images: confirm it on products left out (--line left-out).
+nothing (against `study`, with --epochs; --set makes its rows smaller). Rows that are done are not
+done again. What is chosen by such a table is chosen on these test images: confirm it on products
+left out (--line left-out).
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ def main() -> None:
     parser.add_argument("--tables", nargs="+", default=["closed-form", "transformer"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--set", dest="overrides", action="append", default=[])
     parser.add_argument("--cache", type=Path, default=None)
     parser.add_argument("--out", type=Path, default=Path("runs/convergence"))
     options = parser.parse_args()
@@ -81,7 +83,8 @@ def main() -> None:
     tables = {
         "closed-form": [Setting(name, row, "fast") for name, row in CLOSED_FORM.items()],
         "transformer": [
-            Setting(name, (*BASE, epochs, *row), "study") for name, row in TRANSFORMER.items()
+            Setting(name, (*BASE, epochs, *options.overrides, *row), "study")
+            for name, row in TRANSFORMER.items()
         ],
     }
     dataset = read(*data_roots(options.line))
