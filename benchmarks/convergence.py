@@ -39,6 +39,7 @@ CLOSED_FORM = {
     "EfficientNet-Lite0": ("backbone.name=efficientnet_lite0",),
     "EfficientNet-Lite1": ("backbone.name=efficientnet_lite1",),
     "320 px, 20x20": ("backbone.input_size=[320, 320]",),
+    "448 px, 28x28": ("backbone.input_size=[448, 448]",),
     "320 and 224 px": ("backbone.input_size=[320, 320]", "backbone.also_at=[[224, 224]]"),
 }
 BASE = (
@@ -65,6 +66,7 @@ TRANSFORMER = {
     "token from positions": ("switches.token_source=positions",),
     "moving average 0.99": ("training.average=0.99",),
     "prior fused into the map": ("switches.prior_map=1.0",),
+    "14x14 positions": ("backbone.stride=16",),
     "behind the closed form": (*START, "switches.standardise=false", "switches.zero_init=true"),
 }
 

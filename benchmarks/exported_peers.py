@@ -1,0 +1,214 @@
+"""mintad's exported graph beside anomalib's exported models, for a line of 1, 5 and 15 products.
+
+    python benchmarks/exported_peers.py --products 1 5 15 --precision f32 bf16
+
+anomalib needs one model per product: all of them stay loaded, and images of all products come in
+turn; "a change" is what it takes to load another product's model instead, from OpenVINO's cache.
+mintad has one graph. Everything runs in OpenVINO, in processes of their own, on the same images of
+noise. Weights are random, because the cost does not depend on them. It needs `mintad[bench]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+from PIL import Image
+
+from mintad.data.threads import core_count
+from mintad.runtime.speed import resident_memory
+
+PEERS = {
+    "PaDiM": "anomalib padim",
+    "PatchCore": "anomalib patchcore",
+    "EfficientAD-S": "anomalib efficient-ad",
+}
+OURS = "mintad fast"
+
+
+def export_peer(method: str, folder: Path) -> Path:
+    """anomalib's own export of one model; the path of its OpenVINO graph."""
+    from anomalib.models import EfficientAd, Padim, Patchcore
+
+    from mintad.studies.peers import create_peer
+
+    classes: dict[str, Any] = {"PaDiM": Padim, "PatchCore": Patchcore, "EfficientAD-S": EfficientAd}
+    network, size, _ = create_peer(PEERS[method])
+    options = {} if method == "EfficientAD-S" else {"pre_trained": False}
+    module = classes[method](post_processor=False, **options)
+    module.model = network
+    module.eval().to_openvino(folder, input_size=(size, size))
+    return next(folder.rglob("*.xml"))
+
+
+def export_ours(products: int, folder: Path) -> Path:
+    """The recipe `fast`, trained on noise of that many products; the path of its graph."""
+    import mintad
+
+    rng = np.random.default_rng(0)
+    for product, row in itertools.product(range(products), range(16)):
+        place = folder / "data" / f"product-{product:02d}" / "train" / "good"
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (64, 64, 3), np.uint8)
+        Image.fromarray(pixels).resize((224, 224)).save(place / f"{row:02d}.png")
+    bundle = mintad.train([folder / "data"], folder / "run", recipe="fast")
+    entry = bundle.manifest.graph("openvino", "float32")
+    assert entry is not None, bundle.manifest.graph_problem
+    return bundle.path / entry.file
+
+
+def inputs(model: Any, row: int) -> list[np.ndarray]:
+    """One image of noise for the graph, and for mintad's the product to be recognised."""
+    found: list[np.ndarray] = []
+    for port in model.inputs:
+        shape = [side.get_length() if side.is_static else 1 for side in port.partial_shape]
+        rng = np.random.default_rng(row)
+        if port.element_type == openvino.Type.i64:
+            found.append(np.full(shape, -1, np.int64))
+        elif port.element_type == openvino.Type.u8:
+            found.append(rng.integers(0, 256, shape, np.uint8))
+        else:
+            found.append(rng.random(shape, np.float32))
+    return found
+
+
+def measure(files: list[Path], precision: str, seconds: float) -> dict[str, float]:
+    """Images come for each graph in turn: one at a time on all cores, then a stream on each."""
+    core = openvino.Core()
+    options = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": str(core_count())}
+
+    def load(streams: int, cache: str = "") -> list[Any]:
+        found = []
+        for file in files[: 2 if cache else None]:
+            graph = core.read_model(file)
+            shapes = {port: port.partial_shape for port in graph.inputs}
+            for shape in shapes.values():
+                shape[0] = 1
+            graph.reshape(shapes)
+            more = {"NUM_STREAMS": str(streams)} | ({"CACHE_DIR": cache} if cache else {})
+            start = time.perf_counter()
+            found.append(core.compile_model(graph, "CPU", options | more))
+            changes.append(time.perf_counter() - start)
+        return found
+
+    changes: list[float] = []
+    with tempfile.TemporaryDirectory() as cache:
+        load(1, cache)
+        changes.clear()
+        load(1, cache)
+        change = float(np.median(changes))
+    models = load(1)
+    images = [inputs(model, row) for row, model in enumerate(models)]
+    requests = [model.create_infer_request() for model in models]
+    times: list[float] = []
+    for request, image in zip(requests, images, strict=True):
+        request.infer(image)
+    stop = time.perf_counter() + seconds
+    for row in itertools.cycle(range(len(models))):
+        start = time.perf_counter()
+        requests[row].infer(images[row], share_inputs=True)
+        times.append(time.perf_counter() - start)
+        if time.perf_counter() > stop:
+            break
+    memory = resident_memory() or float("nan")
+    del requests, models
+    streams = core_count()
+    models = load(streams)
+    free: list[queue.SimpleQueue[Any]] = []
+    for model in models:
+        free.append(queue.SimpleQueue())
+        for _ in range(streams):
+            free[-1].put(model.create_infer_request())
+
+    def one(row: int) -> None:
+        request = free[row].get()
+        request.infer(images[row], share_inputs=True)
+        free[row].put(request)
+
+    one(0)
+    count = 0
+    with ThreadPoolExecutor(streams) as pool:
+        start = time.perf_counter()
+        while time.perf_counter() - start < seconds:
+            rows = [row % len(models) for row in range(32)]
+            list(pool.map(one, rows))
+            count += len(rows)
+        rate = count / (time.perf_counter() - start)
+    return {
+        "images_per_second": rate,
+        "p50_ms": float(np.percentile(times, 50) * 1e3),
+        "p95_ms": float(np.percentile(times, 95) * 1e3),
+        "memory_mb": memory,
+        "disk_mb": sum(f.stat().st_size + f.with_suffix(".bin").stat().st_size for f in files)
+        / 1e6,
+        "change_ms": change * 1e3,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--products", nargs="+", type=int, default=[1, 5, 15])
+    parser.add_argument("--precision", nargs="+", default=["f32", "bf16"])
+    parser.add_argument("--methods", nargs="+", default=[OURS, *PEERS])
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--out", type=Path, default=Path("runs/exported-peers"))
+    parser.add_argument("--measure", nargs="+", type=Path)
+    options = parser.parse_args()
+    if options.measure:
+        print(json.dumps(measure(options.measure, options.precision[0], options.seconds)))
+        return
+    print(
+        "| method | products | precision | images/s | p50 ms | p95 ms | memory MB | disk MB "
+        "| a change, ms |\n|---|---|---|---|---|---|---|---|---|"
+    )
+    rows = []
+    for method, products in itertools.product(options.methods, options.products):
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            if method == OURS:
+                files = [export_ours(products, place)]
+            else:
+                files = copies(export_peer(method, place / "export"), products, place)
+            for precision in options.precision:
+                command = [sys.executable, __file__, "--precision", precision]
+                command += ["--seconds", str(options.seconds), "--measure", *map(str, files)]
+                answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+                found = json.loads(answer.stdout.splitlines()[-1])
+                rows.append({"method": method, "products": products, "precision": precision})
+                rows[-1] |= found
+                change = "–" if method == OURS else f"{found['change_ms']:.0f}"
+                print(
+                    f"| {method} | {products} | {precision} | {found['images_per_second']:.1f} "
+                    f"| {found['p50_ms']:.1f} | {found['p95_ms']:.1f} | {found['memory_mb']:.0f} "
+                    f"| {found['disk_mb']:.0f} | {change} |",
+                    flush=True,
+                )
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "exported_peers.json").write_text(json.dumps(rows, indent=2) + "\n")
+
+
+def copies(file: Path, count: int, place: Path) -> list[Path]:
+    """A file for each product, because the system shares the memory of one that is read twice."""
+    found = []
+    for row in range(count):
+        target = place / f"model-{row}.xml"
+        shutil.copy(file, target)
+        shutil.copy(file.with_suffix(".bin"), target.with_suffix(".bin"))
+        found.append(target)
+    return found
+
+
+if __name__ == "__main__":
+    main()
