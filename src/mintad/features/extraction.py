@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,7 +13,12 @@ from mintad.data import Preprocessing, Sample, load_batches, normalise
 from mintad.errors import WeightsError
 from mintad.features.backbone import Backbone
 
+if TYPE_CHECKING:
+    from mintad.features.accelerated import Network
+
 FLOAT16_LIMIT = 65504.0
+WORTH_COMPILING = 200
+"""Images from which on a compiled backbone wins back the seconds that compiling takes."""
 
 
 def stream_features(
@@ -32,8 +38,15 @@ def stream_features(
     NaN.
     """
     start = 0
+    network: Network | None = None if len(samples) >= WORTH_COMPILING else backbone
     for batch in load_batches(samples, preprocessing, (), batch_size=batch_size, workers=workers):
-        tokens = backbone_tokens(batch.images, backbone, preprocessing, batch_size=batch_size)
+        if network is None:
+            from mintad.features.accelerated import accelerate
+
+            network = accelerate(backbone, torch.from_numpy(normalise(batch.images, preprocessing)))
+        tokens = backbone_tokens(
+            batch.images, backbone, preprocessing, batch_size=batch_size, network=network
+        )
         yield np.arange(start, start + len(batch)), tokens
         start += len(batch)
 
@@ -44,15 +57,19 @@ def backbone_tokens(
     preprocessing: Preprocessing,
     *,
     batch_size: int,
+    network: Network | None = None,
 ) -> NDArray[np.float16]:
-    """The tokens `float16 (N, P, C)` of prepared images `uint8 (N, h, w, 3)`, N <= batch_size."""
+    """The tokens `float16 (N, P, C)` of prepared images `uint8 (N, h, w, 3)`, N <= batch_size.
+
+    `network` runs in the place of `backbone`.
+    """
     count = len(images)
     filling = np.zeros((batch_size - count, *images.shape[1:]), np.uint8)
     whole = np.concatenate([images, filling]) if len(filling) else images
     device = next(backbone.parameters()).device
     inputs = torch.from_numpy(normalise(whole, preprocessing)).to(device)  # (batch_size, 3, h, w)
     with torch.inference_mode():
-        features = backbone(inputs)[:count]  # (N, C, H, W)
+        features = (network or backbone)(inputs)[:count]  # (N, C, H, W)
         tokens = features.flatten(2).transpose(1, 2)  # (N, P, C)
         half = tokens.clamp(-FLOAT16_LIMIT, FLOAT16_LIMIT).to(torch.float16)
     result: NDArray[np.float16] = half.cpu().contiguous().numpy()
