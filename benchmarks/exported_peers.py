@@ -46,8 +46,12 @@ def export_peer(method: str, folder: Path) -> Path:
 
     classes: dict[str, Any] = {"PaDiM": Padim, "PatchCore": Patchcore, "EfficientAD-S": EfficientAd}
     network, size, _ = create_peer(PEERS[method])
-    options = {} if method == "EfficientAD-S" else {"pre_trained": False}
-    module = classes[method](post_processor=False, **options)
+    bare: dict[str, Any] = dict.fromkeys(
+        ("pre_processor", "post_processor", "evaluator", "visualizer"), False
+    )
+    if method != "EfficientAD-S":
+        bare["pre_trained"] = False
+    module = classes[method](**bare)
     module.model = network
     module.eval().to_openvino(folder, input_size=(size, size))
     return next(folder.rglob("*.xml"))

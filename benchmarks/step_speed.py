@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--compile", action="store_true", help="measure torch.compile, too")
     parser.add_argument("--profile", action="store_true", help="print where the time goes")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -70,6 +71,10 @@ def main() -> None:
         "published": their_step,
         "matrix": lambda: left @ right,
     }
+    if options.compile:
+        compiled = create_model("mint-ad", recipe.switches | {"dropout": 0.0}, shape).train()
+        compiled.loss = torch.compile(compiled.loss)  # type: ignore[method-assign]
+        steps["compiled"] = stepper(compiled, cached, products, low)
     seconds = {name: [] for name in steps}
     for number in range(options.rounds + 1):
         for name, step in steps.items():
@@ -87,6 +92,9 @@ def main() -> None:
     print(f"| published order of work, float32 | {batch / median['published']:.1f} | 1 |")
     ratio = median["published"] / median["mintad"]
     print(f"| mintad, cached features, {low} | {batch / median['mintad']:.1f} | {ratio:.1f} |")
+    if options.compile:
+        ratio = median["published"] / median["compiled"]
+        print(f"| the same, torch.compile | {batch / median['compiled']:.1f} | {ratio:.1f} |")
     print(
         f"\n{counter.get_total_flops() / batch / 1e9:.2f} GFLOP per image and step; "
         f"{reached:.0f} GFLOP/s in the step, {rate:.0f} GFLOP/s in a 4096 matrix product: "
