@@ -11,6 +11,7 @@ noise. Weights are random, because the cost does not depend on them. It needs `m
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import queue
@@ -39,7 +40,7 @@ OURS = "mintad fast"
 
 
 def export_peer(method: str, folder: Path) -> Path:
-    """anomalib's own export of one model; the path of its OpenVINO graph."""
+    """anomalib's own export of one model, for one image at a time; its OpenVINO graph."""
     from anomalib.models import EfficientAd, Padim, Patchcore
 
     from mintad.studies.peers import create_peer
@@ -53,7 +54,10 @@ def export_peer(method: str, folder: Path) -> Path:
         bare["pre_trained"] = False
     module = classes[method](**bare)
     module.model = network
-    module.eval().to_openvino(folder, input_size=(size, size))
+    with contextlib.redirect_stdout(sys.stderr):  # the exporter's chatter
+        module.eval().to_openvino(
+            folder, input_size=(size, size), onnx_kwargs={"dynamic_shapes": None}
+        )
     return next(folder.rglob("*.xml"))
 
 
