@@ -112,6 +112,13 @@ def test_the_plot_has_every_mark_and_both_themes(rows: list[Row], tmp_path: Path
     assert "recognising: image AUROC 0.920 ± 0.028." in text
 
 
+def test_a_plot_without_printed_figures_does_not_speak_of_a_paper(tmp_path: Path) -> None:
+    write_table([Row(Setting("a"), (result(0, 0.9, 1.0),))], tmp_path, "t")
+    text = (tmp_path / "t.svg").read_text(encoding="utf-8")
+    assert "<path" not in text
+    assert "paper" not in text
+
+
 def test_a_plot_without_results_is_a_plot(tmp_path: Path) -> None:
     ElementTree.fromstring(dot_plot([], ("a",), "t", "x", "d"))
     ElementTree.fromstring(dot_plot([], ("a",), "t", "x", "d", logarithmic=True))

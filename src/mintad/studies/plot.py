@@ -39,7 +39,8 @@ def row_plot(rows: Sequence[Row], *, title: str, paper: str) -> str:
         if published is not None:
             marks.append(Mark(published, 0.0, 2))
         lines.append((row.setting.name, marks))
-    kinds = ("macro", "pooled", f"paper ({paper})")
+    printed = any("i_auroc" in row.setting.published for row in rows)
+    kinds = ("macro", "pooled", f"paper ({paper})")[: 3 if printed else 2]
     description = " ".join(
         f"{row.setting.name}: {_words(row.spread('i_auroc'))}." for row in rows if row.results
     )
@@ -88,7 +89,7 @@ def dot_plot(
         y = TOP + TALL * (number + 0.5)
         body.append(label(LEFT - 14, y + 4, name, "end", INK))
         for mark in marks:
-            here = y + (mark.kind - 1) * 7 if len(kinds) == 3 else y
+            here = y + (mark.kind - (len(kinds) - 1) / 2) * 7
             if mark.deviation:
                 ends_ = place(mark.value - mark.deviation), place(mark.value + mark.deviation)
                 body.append(
