@@ -46,7 +46,7 @@ PEERS: dict[str, Peer] = {
             "patchcore",
             "arXiv 2106.08265",
             "ours",
-            departs="a memory bank of at most 10,000 vectors, chosen among 100,000 drawn at random",
+            departs="a memory bank of at most 2,000 vectors, chosen among 20,000 drawn at random",
         ),
         Peer("stfpm", "arXiv 2103.04257", "ours", epochs=20, departs="20 epochs"),
         Peer(

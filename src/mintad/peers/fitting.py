@@ -15,10 +15,10 @@ from mintad.data import Preprocessing, Sample, decode_image, load_batches, norma
 from mintad.features import backbone_spec
 from mintad.peers.catalogue import BACKBONE, Peer
 
-BANK = 10_000
+BANK = 2_000
 """The most vectors that PatchCore keeps."""
 
-CANDIDATES = 100_000
+CANDIDATES = 20_000
 """The most vectors that they are chosen among."""
 
 HELD_OUT = 0.1
