@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import lightning
@@ -20,6 +23,9 @@ BANK = 2_000
 
 CANDIDATES = 20_000
 """The most vectors that they are chosen among."""
+
+_MMAP_THRESHOLD = -3
+"""glibc's M_MMAP_THRESHOLD."""
 
 HELD_OUT = 0.1
 """The share of good images that EfficientAD sets its quantiles by."""
@@ -69,7 +75,25 @@ def _remember(model: Any, samples: Sequence[Sample], peer: Peer) -> None:
     if len(vectors) > CANDIDATES:
         vectors = vectors[torch.randperm(len(vectors))[:CANDIDATES]]
     model.embedding_store = [vectors]
-    model.subsample_embedding(min(1.0, BANK / len(vectors)))
+    with _large_memory_apart():
+        model.subsample_embedding(min(1.0, BANK / len(vectors)))
+
+
+@contextmanager
+def _large_memory_apart() -> Iterator[None]:
+    """Makes glibc map every piece of memory above 1 MB by itself, and give it back at once.
+
+    PatchCore's choice makes distances of 20 MB and keeps a single number in each of its rounds. The
+    numbers came to lie where the next distances no longer fitted in, until 20 GB were taken.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, 2**20)
+    try:
+        yield
+    finally:
+        if mallopt is not None:
+            mallopt(_MMAP_THRESHOLD, 2**25)  # the most that glibc itself would come to
 
 
 def _train(module: Any, samples: Sequence[Sample], peer: Peer, seed: int) -> None:

@@ -110,8 +110,6 @@ def _versions() -> dict[str, str]:
 def _environment(python: Path | None) -> dict[str, str]:
     """Lets another Python find this mintad where it runs from its source."""
     environment = dict(os.environ)
-    # Large pieces of memory go back at once: between PatchCore's small results they would pile up.
-    environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**20))
     home = Path(mintad.__file__).parents[1]
     if python is not None and home.name != "site-packages":
         paths = [str(home), environment.get("PYTHONPATH", "")]
