@@ -43,7 +43,8 @@ def stream_features(
         if network is None:
             from mintad.features.accelerated import accelerate
 
-            network = accelerate(backbone, torch.from_numpy(normalise(batch.images, preprocessing)))
+            first = torch.from_numpy(normalise(batch.images[:1], preprocessing))
+            network = accelerate(backbone, first)
         tokens = backbone_tokens(
             batch.images, backbone, preprocessing, batch_size=batch_size, network=network
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from mintad.errors import BundleError, ConfigError
 from mintad.features.directory import default_cache_directory
 from mintad.processor import has_bfloat16
 from mintad.runtime.engine import find_graph
+from mintad.streams import Streams, stream_options
 
 DESCRIPTION = ("class_token", "prior")
 
@@ -44,37 +43,18 @@ class OpenVinoEngine:
             )
         self.streams = 1 if live else core_count()
         self.outputs = [name for name in entry.outputs if described or name not in DESCRIPTION]
-        options: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
-            "NUM_STREAMS": str(self.streams),
-            "INFERENCE_NUM_THREADS": str(core_count()),
-        }
-        self._model = compile_graph(
-            bundle.path / entry.file, self.outputs, options | _cache(), batch=1
-        )
-        self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(self.streams):
-            self._requests.put(self._model.create_infer_request())
-        self._threads = ThreadPoolExecutor(self.streams, thread_name_prefix="mintad-infer")
-        self._begin(bundle)
-
-    def _begin(self, bundle: Bundle) -> None:
-        """One inference before there are threads.
-
-        OpenVINO's Python side looks numpy up in its first inference; when two threads do so at
-        once, each can come to wait for the other for ever.
-        """
+        options = stream_options(self.streams, "bf16" if precision == "bfloat16" else "f32")
+        model = compile_graph(bundle.path / entry.file, self.outputs, options | _cache(), batch=1)
         preprocessing = bundle.manifest.preprocessing
         blank = np.zeros((1, preprocessing.height, preprocessing.width, 3), np.uint8)
-        self._infer((blank, np.zeros(1, np.int64)))
+        self._graph = Streams(model, self.streams, (blank, np.zeros(1, np.int64)))
 
     def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
         """`images` is `uint8 (B, h, w, 3)`, `products` `int64 (B,)`, -1 where to recognise."""
         singles = [
             (images[i : i + 1], products[i : i + 1]) for i in range(len(images))
         ]  # each (1, h, w, 3) and (1,)
-        run = map if len(singles) == 1 else self._threads.map
-        found = list(run(self._infer, singles))
+        found = self._graph.infer_all(singles)
         joined = {
             name: np.concatenate([parts[i] for parts in found])
             for i, name in enumerate(self.outputs)
@@ -85,30 +65,19 @@ class OpenVinoEngine:
             *(joined.get(name) for name in ("product_logits", *DESCRIPTION)),
         )
 
-    def _infer(self, inputs: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> list[Any]:
-        request = self._requests.get()
-        try:
-            request.infer(list(inputs), share_inputs=True)
-            count = range(len(self.outputs))
-            return [np.array(request.get_output_tensor(i).data) for i in count]
-        finally:
-            self._requests.put(request)
-
 
 def compile_graph(
-    file: Path, outputs: list[str], options: dict[str, Any], batch: int | None = None
+    file: Path, outputs: list[str] | None, options: dict[str, Any], batch: int | None = None
 ) -> Any:
-    """The compiled graph with these outputs alone, for a batch of that size or (None) of any.
+    """The compiled graph with these outputs alone (None: all), for a batch of that size or of any.
 
     Raises `BundleError` where OpenVINO cannot read or compile it.
     """
     core = openvino.Core()
     try:
         model = core.read_model(file)
-        by_name = {output.get_any_name(): output for output in model.outputs}
-        if list(by_name) != outputs:
-            results = [by_name[name].node for name in outputs]
-            model = openvino.Model(results, model.get_parameters())
+        if outputs is not None:
+            model = _with_outputs(model, outputs)
         if batch is not None:
             shapes = {port: port.partial_shape for port in model.inputs}
             for shape in shapes.values():
@@ -120,6 +89,13 @@ def compile_graph(
             f"OpenVINO {openvino.__version__} cannot run {file}: {error}.",
             "Export the bundle once more with `mintad export`, or use another engine.",
         ) from error
+
+
+def _with_outputs(model: Any, outputs: list[str]) -> Any:
+    by_name = {output.get_any_name(): output for output in model.outputs}
+    if list(by_name) == outputs:
+        return model
+    return openvino.Model([by_name[name].node for name in outputs], model.get_parameters())
 
 
 def _cache() -> dict[str, str]:
