@@ -1,7 +1,8 @@
 """Measures bundles on test images whose features the cache keeps: the backbone runs once for all.
 
-The figures are those of `mintad evaluate`, to the last digit: it is the same inspector, with
-another engine.
+The figures are those of `mintad evaluate` with the engine torch: it is the same inspector. To the
+last digit they are so where torch computed the features; OpenVINO, which computes those of many
+images, may differ in the last bit of half precision.
 """
 
 from __future__ import annotations
