@@ -98,18 +98,25 @@ class _Held:
         exact = OpenVinoFile(place / "model.xml", outputs, "f32")
         entries = [self._entry("openvino", "float32", "model.xml", outputs, self._compare(exact))]
         bad = damaged(self.good.images)
-        before = self._auroc(self.torch, run(exact, bad, self.told, 8))
+        before = self._auroc(_scores(self.torch, run(exact, bad, self.told, 8)))
         for precision in sorted(set(precisions) - {"float32"}):
             file = "model.xml"
             if precision == "int8":
                 from mintad.export.quantise import write_int8
 
                 file = "model_int8.xml"
-                write_int8(place / "model.xml", place / file, self.good.images, self.told)
+                write_int8(
+                    place / "model.xml",
+                    place / file,
+                    self.good.images,
+                    bad,
+                    self.told,
+                    self._auroc,
+                )
             hint = "bf16" if precision == "bfloat16" else "f32"
             runner = OpenVinoFile(place / file, outputs, hint)
             found = run(runner, self.good.images, self.told, 1)
-            after = self._auroc(found, run(runner, bad, self.told, 1))
+            after = self._auroc(_scores(found, run(runner, bad, self.told, 1)))
             entry = self._entry("openvino", precision, file, outputs, deviation(self.torch, found))
             entries.append(
                 entry.model_copy(update={"auroc": after, "auroc_change": after - before})
@@ -132,9 +139,9 @@ class _Held:
             )
         return worst
 
-    def _auroc(self, good: RawPrediction, bad: RawPrediction) -> float:
+    def _auroc(self, scores: NDArray[np.float32]) -> float:
+        """The macro AUROC of the scores of all good images and then of the damaged ones."""
         labels = np.repeat([0, 1], len(self.names)).astype(np.int64)
-        scores = np.concatenate([good.image_score, bad.image_score])
         found = macro_auroc(scores, labels, [*self.names, *self.names])
         assert found is not None
         return found
@@ -156,3 +163,7 @@ class _Held:
             map_deviation=worst.map,
             score_deviation=worst.score,
         )
+
+
+def _scores(good: RawPrediction, bad: RawPrediction) -> NDArray[np.float32]:
+    return np.concatenate([good.image_score, bad.image_score])

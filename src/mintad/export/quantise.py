@@ -1,8 +1,9 @@
-"""The backbone in 8-bit integers, by NNCF, calibrated on good images."""
+"""The backbone in 8-bit integers, by NNCF, layer by layer as far as good images allow it."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,28 @@ from numpy.typing import NDArray
 
 from mintad.errors import MissingExtraError
 
+LARGEST_LOSS = 0.002
+"""The fall in AUROC, good images against painted damage, beyond which layers go back to float32."""
+
+RANKED_ON = 16
+"""Images on which NNCF finds which layers cost the most."""
+
 
 def write_int8(
-    source: Path, target: Path, images: NDArray[np.uint8], products: NDArray[np.int64]
+    source: Path,
+    target: Path,
+    good: NDArray[np.uint8],
+    bad: NDArray[np.uint8],
+    products: NDArray[np.int64],
+    auroc: Callable[[NDArray[np.float32]], float],
 ) -> None:
-    """Writes the OpenVINO graph `source` with its convolutions in int8 as `target`.
+    """Writes the OpenVINO graph `source` with convolutions in int8 as `target`.
 
-    `images` `(N, h, w, 3)` are prepared good ones, from which the ranges are taken. Matrix
-    products stay as they are: the closed form subtracts numbers that are nearly equal.
-    Raises `MissingExtraError` without NNCF.
+    `good` and `bad` `(N, h, w, 3)` are prepared images, the first to take the ranges from, both
+    to measure on: `auroc` makes one number of the image scores `(2N,)`, those of the good ones
+    first. Layers go back to float32, the costliest first, until it has fallen by no more than
+    `LARGEST_LOSS`. Matrix products stay as they are: the closed form subtracts numbers that are
+    nearly equal. Raises `MissingExtraError` without NNCF.
     """
     try:
         import nncf
@@ -29,15 +43,29 @@ def write_int8(
     logging.getLogger("nncf").setLevel(logging.ERROR)
     model = openvino.Core().read_model(source)
     exact = [op.get_friendly_name() for op in model.get_ops() if op.get_type_name() == "MatMul"]
+    images = np.concatenate([good, bad])  # (2N, h, w, 3)
+    told = np.concatenate([products, products])
 
     def inputs(row: int) -> dict[str, Any]:
-        return {"images": images[row : row + 1], "products": products[row : row + 1]}
+        return {"images": images[row : row + 1], "products": told[row : row + 1]}
 
-    quantised = nncf.quantize(
+    def measure(compiled: Any, items: Iterable[Any]) -> tuple[float, list[list[Any]]]:
+        answers = [compiled(item) for item in items]
+        scores = np.concatenate([answer["image_score"] for answer in answers])
+        found = auroc(scores) if len(scores) == len(images) else 0.0
+        return found, [list(answer.values()) for answer in answers]
+
+    quantised = nncf.quantize_with_accuracy_control(
         model,
+        nncf.Dataset(range(len(good)), inputs),
         nncf.Dataset(range(len(images)), inputs),
-        subset_size=len(images),
+        measure,
+        max_drop=LARGEST_LOSS,
+        subset_size=len(good),
         preset=nncf.QuantizationPreset.MIXED,
         ignored_scope=nncf.IgnoredScope(names=exact) if exact else None,
+        advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
+            ranking_subset_size=RANKED_ON
+        ),
     )
     openvino.save_model(quantised, target, compress_to_fp16=False)

@@ -1,0 +1,104 @@
+"""Every registered model as a graph: what OpenVINO and ONNX Runtime say is what torch says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnxruntime")
+
+pytestmark = pytest.mark.filterwarnings("ignore:The backbone .* has random weights:UserWarning")
+
+from mintad.bundle import RawPrediction
+from mintad.export.graph import InspectionNetwork, write_onnx
+from mintad.export.graph_files import OnnxFile, OpenVinoFile, write_openvino
+from mintad.features import BackboneConfig, create_backbone
+from mintad.features.student import create_student
+from mintad.models import InputShape, create_model, list_models, model_class
+from mintad.runtime.deviation import deviation
+
+PRODUCTS = 3
+SMALL = {"dim": 16, "heads": 2, "feed_forward": 32, "encoder_layers": 1, "decoder_layers": 2}
+SWITCHES: dict[str, dict[str, Any]] = {
+    "mint-ad": {**SMALL, "token_dim": 8, "token_activation": "layernorm"},
+    **{name: {**SMALL, "mask_window": 3} for name in list_models() if name.startswith("uniad")},
+    "snl-stfpm": {"centres": 5},
+    "snl-rd4ad": {"centres": 5},
+}
+
+
+def network(name: str, images: NDArray[np.uint8], products: NDArray[np.int64]) -> InspectionNetwork:
+    """The model on a small backbone, fitted to the images and a few steps into its training."""
+    torch.manual_seed(0)
+    method = model_class(name)
+    sampling = "bilinear" if not method.needs_stages else "native"
+    config = BackboneConfig(
+        name="timm:test_efficientnet",
+        stages=(1, 2),
+        weights="random",
+        input_size=(64, 64),
+        stride=8,
+        sampling="native-image" if method.needs_images else sampling,
+    )
+    backbone = create_backbone(config)
+    shape = InputShape(
+        stage_channels=backbone.stage_channels,
+        grid=backbone.grid(64, 64),
+        image_size=(64, 64),
+        products=PRODUCTS,
+        text_channels=6,
+        stage_grids=backbone.stage_grids(64, 64),
+        with_image=method.needs_images,
+    )
+    model = create_model(name, SWITCHES.get(name, {}), shape)
+    if model.needs_text:
+        model.set_product_embeddings(torch.randn(PRODUCTS, 6))
+    if model.needs_images:
+        model.set_student(create_student(config))
+    inspection = InspectionNetwork(backbone, model, backbone.preprocessing())
+    normalised = (torch.from_numpy(images).float() - inspection.mean) / inspection.std
+    with torch.no_grad():
+        tokens = backbone(normalised.permute(0, 3, 1, 2)).flatten(2).transpose(1, 2)  # (B, P, C)
+    numbers = torch.from_numpy(products)
+
+    def batches(product: int | None = None) -> list[tuple[Any, Any]]:
+        rows = torch.ones_like(numbers, dtype=torch.bool) if product is None else numbers == product
+        return [(tokens[rows], numbers[rows])]
+
+    model.fit(batches)
+    optimizer = torch.optim.Adam(model.train().parameters(), lr=3e-3)
+    for _ in range(5):
+        optimizer.zero_grad()
+        model.loss(tokens, numbers)["loss"].backward()
+        optimizer.step()
+    return inspection.eval()
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_both_graphs_say_what_torch_says_at_every_batch_size(name: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (9, 64, 64, 3), dtype=np.uint8)
+    products = np.arange(9) % PRODUCTS
+    inspection = network(name, images, products)
+    told = products if inspection.model.needs_product else np.full_like(products, -1)
+    with torch.inference_mode():
+        found = inspection(torch.from_numpy(images), torch.from_numpy(told))
+    expected = RawPrediction(**{key: value.numpy() for key, value in found.items()})
+    assert expected.image_score.std() > 0
+
+    outputs = write_onnx(inspection, tmp_path / "model.onnx")
+    write_openvino(tmp_path / "model.onnx", tmp_path / "model.xml")
+    for graph in (
+        OnnxFile(tmp_path / "model.onnx", outputs),
+        OpenVinoFile(tmp_path / "model.xml", outputs, "f32"),
+    ):
+        for batch in (1, 3, 8):
+            part = RawPrediction(*(None if one is None else one[:batch] for one in expected))
+            answer = graph.predict(images[:batch], told[:batch])
+            assert deviation(part, answer).tolerable, (batch, deviation(part, answer))
+            assert deviation(part, answer).products == 1
