@@ -3,9 +3,10 @@
     python benchmarks/exported_peers.py --products 1 5 15 --precision f32 bf16
 
 anomalib needs one model per product: all of them stay loaded, and images of all products come in
-turn; "a change" is what it takes to load another product's model instead, from OpenVINO's cache.
-mintad has one graph. Everything runs in OpenVINO, in processes of their own, on the same images of
-noise. Weights are random, because the cost does not depend on them. It needs `mintad[bench]`.
+turn; "a change" is the time until the first answer of a model that is loaded instead, from
+OpenVINO's cache. mintad has one graph. Everything runs in OpenVINO, in processes of their own, on
+the same images of noise. Weights are random, because the cost does not depend on them.
+It needs `mintad[bench]`.
 """
 
 from __future__ import annotations

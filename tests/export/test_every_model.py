@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 
-pytestmark = pytest.mark.filterwarnings("ignore:The backbone .* has random weights:UserWarning")
+import torch
 
 from mintad.bundle import RawPrediction
 from mintad.export.graph import InspectionNetwork, write_onnx
@@ -21,6 +21,8 @@ from mintad.features import BackboneConfig, create_backbone
 from mintad.features.student import create_student
 from mintad.models import InputShape, create_model, list_models, model_class
 from mintad.runtime.deviation import deviation
+
+pytestmark = pytest.mark.filterwarnings("ignore:The backbone .* has random weights:UserWarning")
 
 PRODUCTS = 3
 SMALL = {"dim": 16, "heads": 2, "feed_forward": 32, "encoder_layers": 1, "decoder_layers": 2}
