@@ -49,10 +49,10 @@ def write_int8(
     def inputs(row: int) -> dict[str, Any]:
         return {"images": images[row : row + 1], "products": told[row : row + 1]}
 
-    def measure(compiled: Any, items: Iterable[Any]) -> tuple[float, list[list[Any]]]:
-        answers = [compiled(item) for item in items]
+    def measure(compiled: Any, rows: Iterable[int]) -> tuple[float, list[list[Any]]]:
+        answers = [compiled(inputs(row)) for row in rows]
         scores = np.concatenate([answer["image_score"] for answer in answers])
-        found = auroc(scores) if len(scores) == len(images) else 0.0
+        found = auroc(scores) if len(scores) == len(images) else 0.0  # NNCF tries it on one image
         return found, [list(answer.values()) for answer in answers]
 
     quantised = nncf.quantize_with_accuracy_control(
