@@ -1,8 +1,32 @@
-"""What the processor can do in hardware."""
+"""What the processor is called and can do in hardware."""
 
 from __future__ import annotations
 
+import os
+import platform
+import sys
 from pathlib import Path
+from typing import Any
+
+
+def measured_on() -> dict[str, Any]:
+    """What a time was measured on: system, processor, its cores, and the threads in use."""
+    torch = sys.modules.get("torch")
+    return {
+        "system": platform.platform(),
+        "processor": _name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads() if torch else os.environ.get("OMP_NUM_THREADS", "all"),
+    }
+
+
+def _name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
 
 
 def processor_flags() -> set[str]:

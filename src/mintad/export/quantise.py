@@ -16,7 +16,10 @@ from mintad.errors import MissingExtraError
 LARGEST_LOSS = 0.002
 """The fall in AUROC, good images against painted damage, beyond which layers go back to float32."""
 
-RANKED_ON = 16
+MOST_TRIES = 8
+"""How many groups of layers NNCF gives back at most; each try may rank all others anew."""
+
+RANKED_ON = 8
 """Images on which NNCF finds which layers cost the most."""
 
 
@@ -33,8 +36,8 @@ def write_int8(
     `good` and `bad` `(N, h, w, 3)` are prepared images, the first to take the ranges from, both
     to measure on: `auroc` makes one number of the image scores `(2N,)`, those of the good ones
     first. Layers go back to float32, the costliest first, until it has fallen by no more than
-    `LARGEST_LOSS`. Matrix products stay as they are: the closed form subtracts numbers that are
-    nearly equal. Raises `MissingExtraError` without NNCF.
+    `LARGEST_LOSS`, or `MOST_TRIES` did not suffice. Matrix products stay as they are: the
+    closed form subtracts numbers that are nearly equal. Raises `MissingExtraError` without NNCF.
     """
     try:
         import nncf
@@ -65,7 +68,7 @@ def write_int8(
         preset=nncf.QuantizationPreset.MIXED,
         ignored_scope=nncf.IgnoredScope(names=exact) if exact else None,
         advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
-            ranking_subset_size=RANKED_ON
+            max_num_iterations=MOST_TRIES, ranking_subset_size=RANKED_ON
         ),
     )
     openvino.save_model(quantised, target, compress_to_fp16=False)

@@ -14,6 +14,7 @@ from typing import Any
 
 import mintad
 from mintad.files import write_bytes, write_json
+from mintad.processor import measured_on
 
 JOB_FILE = "job.pickle"
 OUTCOME_FILE = "outcome.json"
@@ -63,7 +64,7 @@ def finish(folder: Path, outcome: dict[str, Any]) -> None:
             **outcome,
             "peak_megabytes": peak_megabytes(),
             "versions": _versions(),
-            "machine": machine(),
+            "machine": measured_on(),
         },
     )
 
@@ -76,25 +77,6 @@ def peak_megabytes() -> float | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
-
-
-def machine() -> dict[str, Any]:
-    """What times were measured on."""
-    return {
-        "system": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "threads": os.environ.get("OMP_NUM_THREADS", "all"),
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def _versions() -> dict[str, str]:

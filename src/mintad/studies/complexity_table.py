@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from mintad.files import write_json, write_text
+from mintad.processor import measured_on
 from mintad.studies.catalogue import COMPLEXITY, published_figures
 from mintad.studies.complexity import BATCHES, Cost
 from mintad.studies.plot import Mark, dot_plot
-from mintad.studies.table import DASH, machine
+from mintad.studies.table import DASH
 from mintad.training.provenance import git_state, package_versions
 
 NOTES = (
@@ -33,7 +34,7 @@ def write_complexity(
     about = {
         "products": products,
         "repeats": repeats,
-        "machine": machine(),
+        "machine": measured_on(),
         "versions": package_versions(),
         "git": git_state(),
         "paper": paper,
@@ -70,7 +71,7 @@ def markdown(costs: Sequence[Cost], paper: Mapping[str, Any], products: int, rep
         for cost in costs
     ]
     missing = [f"- {cost.name} was not measured. {cost.reason}" for cost in costs if cost.reason]
-    about = machine()
+    about = measured_on()
     conditions = (
         f"{products} products, random weights, {about['threads']} of {about['cores']} cores, "
         f"{about['system']}, torch {package_versions().get('torch')}."

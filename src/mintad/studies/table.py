@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from mintad.files import write_json, write_text
+from mintad.processor import measured_on
 from mintad.studies.plot import row_plot
 from mintad.studies.setting import Row, Spread
 
@@ -115,7 +115,7 @@ def as_json(rows: Sequence[Row], *, title: str, paper: str) -> dict[str, Any]:
     return {
         "title": title,
         "paper": paper,
-        "machine": machine(),
+        "machine": measured_on(),
         "rows": [
             {
                 "name": row.setting.name,
@@ -129,15 +129,6 @@ def as_json(rows: Sequence[Row], *, title: str, paper: str) -> dict[str, Any]:
             }
             for row in rows
         ],
-    }
-
-
-def machine() -> dict[str, Any]:
-    """What the times were measured on."""
-    return {
-        "system": platform.platform(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
     }
 
 
