@@ -14,7 +14,7 @@ pytest.importorskip("onnxruntime")
 import mintad
 from mintad.bundle import Bundle, RawPrediction, load
 from mintad.errors import BundleError, ConfigError
-from mintad.export import calibration, graphs
+from mintad.export import calibration, graphs, quantise
 from mintad.export.calibration import calibration_images, export_trained
 from mintad.export.damage import damaged
 from mintad.export.eager import TorchEngine
@@ -171,6 +171,28 @@ def test_int8_is_quantised_and_measured(
     found = open_engine(load(copy), "openvino:int8").predict(good.images, good.products)
     expected = open_engine(load(copy), "openvino").predict(good.images, good.products)
     assert 0 < deviation(expected, found).map < 1
+
+
+@pytest.mark.slow
+def test_layers_go_back_to_float32_where_int8_costs_too_much(
+    exported_run: Path, good: CalibrationImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("nncf")
+    source, told = exported_run / "bundle" / "model.xml", good.given(False)
+    bad = damaged(good.images)
+    exact = OpenVinoFile(source, load(exported_run).manifest.graphs[0].outputs, "f32")
+    expected = exact.predict(np.concatenate([good.images, bad]), np.tile(told, 2)).image_score
+
+    def quantised(largest_loss: float) -> int:
+        def likeness(scores: NDArray[np.float32]) -> float:
+            return 1 - float(np.abs(scores / expected - 1).mean())
+
+        monkeypatch.setattr(quantise, "LARGEST_LOSS", largest_loss)
+        target = tmp_path / "int8.xml"
+        quantise.write_int8(source, target, good.images, bad, told, likeness)
+        return target.read_text(encoding="utf-8").count('type="FakeQuantize"')
+
+    assert quantised(1e-9) < quantised(10.0)
 
 
 def test_damage_is_in_one_place_and_the_same_every_time(good: CalibrationImages) -> None:

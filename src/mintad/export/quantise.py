@@ -16,7 +16,7 @@ from mintad.errors import MissingExtraError
 LARGEST_LOSS = 0.002
 """The fall in AUROC, good images against painted damage, beyond which layers go back to float32."""
 
-MOST_TRIES = 8
+MOST_TRIES = 4
 """How many groups of layers NNCF gives back at most; each try may rank all others anew."""
 
 RANKED_ON = 8
