@@ -45,13 +45,14 @@ def export(
     from mintad.data import read
 
     try:
-        from mintad.export.calibration import calibration_images
+        from mintad.export.calibration import MOST_FOR_INT8, MOST_IMAGES, calibration_images
         from mintad.export.graphs import export_bundle
     except ModuleNotFoundError as error:
         raise MissingExtraError("Exporting", "train") from error
 
     opened = load(bundle)
-    good = calibration_images(opened.manifest, read(*data, layout=layout))
+    most = MOST_FOR_INT8 if Precision.int8 in precision else MOST_IMAGES
+    good = calibration_images(opened.manifest, read(*data, layout=layout), most)
     result = export_bundle(
         opened,
         good,

@@ -11,6 +11,9 @@ from mintad.export.graphs import CalibrationImages, export_bundle
 from mintad.processor import has_bfloat16
 
 MOST_IMAGES = 32
+MOST_FOR_INT8 = 100
+"""More: whether a layer goes back to float32 hangs on a small change of AUROC."""
+
 FEWEST_PER_PRODUCT = 4
 
 
