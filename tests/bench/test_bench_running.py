@@ -73,7 +73,9 @@ def test_a_table_runs_once_and_fails_row_by_row(
     assert {line.reason for line in found.lines if line.name == "padim"} == {
         "anomalib is not installed: pip install 'mintad[bench]'."
     }
-    assert "[" in write_book(tmp_path).read_text("utf-8")
+    book = write_book(tmp_path).read_text("utf-8")
+    assert "[" in book
+    assert f"- tiny: the recipe {tiny_recipe} with training.epochs=1." in book
     assert not (tmp_path / "tiny" / "images").exists()
     assert not (tmp_path / "tiny" / "trained").exists()
 

@@ -183,7 +183,7 @@ def _conditions(table: Finished) -> str:
 
 
 def _lists(table: Finished) -> str:
-    """How peers depart from their papers, and what could not be run."""
+    """The recipes of our rows, how peers depart from their papers, and what could not be run."""
     lines = [
         f"- {row['name']}: {row['departs']}."
         for row in table.about["rows"]

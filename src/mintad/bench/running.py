@@ -175,7 +175,7 @@ def _remember(table: Table, place: Path) -> None:
             "separate": method.separate,
             "peer": method.peer is not None,
             "recipe": None if method.peer else method.recipe,
-            "departs": method.peer.departs if method.peer else "",
+            "departs": method.peer.departs if method.peer else _recipe_text(method),
         }
     known = [method.name for method in whole.methods]
     order = {name: place for place, name in enumerate([*known, *sorted(set(rows) - set(known))])}
@@ -202,3 +202,8 @@ def _line(run: _Run, outcome: dict[str, Any]) -> str:
     macro, pooled = (outcome["evaluation"][part]["i_auroc"] for part in ("macro", "pooled"))
     texts = ["undefined" if value is None else f"{value:.3f}" for value in (macro, pooled)]
     return f"{name}: image AUROC macro {texts[0]}, pooled {texts[1]}"
+
+
+def _recipe_text(method: Method) -> str:
+    changed = f" with {', '.join(method.overrides)}" if method.overrides else ""
+    return f"the recipe {method.recipe}{changed}"
