@@ -20,24 +20,24 @@ def measured_on() -> dict[str, Any]:
     }
 
 
-def _name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
 def processor_flags() -> set[str]:
     """The processor's instruction sets as Linux names them; empty where it does not tell."""
+    return set(_told("flags", "Features").split())
+
+
+def _name() -> str:
+    return _told("model name") or platform.processor()
+
+
+def _told(*names: str) -> str:
+    """What Linux says of the first core under one of these names; "" where it does not tell."""
     file = Path("/proc/cpuinfo")
     if not file.is_file():
-        return set()
+        return ""
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-        if line.startswith(("flags", "Features")):
-            return set(line.split(":", 1)[1].split())
-    return set()
+        if line.startswith(names):
+            return line.partition(":")[2].strip()
+    return ""
 
 
 def has_bfloat16() -> bool:

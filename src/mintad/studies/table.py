@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import torch
 
 from mintad.files import write_json, write_text
 from mintad.processor import measured_on
@@ -155,6 +152,7 @@ def _conditions(rows: Sequence[Row]) -> str:
     few = len(products) <= 8
     names = f": {', '.join(products)}" if few else ""
     size = all_of(["x".join(map(str, one["config"]["evaluation_size"])) for one in evaluations])
+    about = measured_on()
     return (
         f"{len(products)} product{'s' * (len(products) != 1)}{names}. "
         f"{all_of([one['training_images'] for one in results])} good training images, "
@@ -166,5 +164,5 @@ def _conditions(rows: Sequence[Row]) -> str:
         f"mintad {all_of([one['versions']['mintad'] for one in results])} "
         f"({all_of([one['git'] for one in results])}), "
         f"torch {all_of([one['versions'].get('torch') for one in results])}, on "
-        f"{torch.get_num_threads()} of {os.cpu_count()} cores."
+        f"{about['threads']} of {about['cores']} cores."
     )
