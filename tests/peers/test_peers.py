@@ -70,11 +70,12 @@ def test_a_process_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.skipif(find_spec("anomalib") is None, reason="anomalib is not installed")
 @pytest.mark.slow
-def test_padim_is_measured_on_our_backbone(tree: Path) -> None:
+@pytest.mark.parametrize("name", ["padim", "dfm"])
+def test_a_peer_of_one_pass_is_measured_on_our_backbone(tree: Path, name: str) -> None:
     from mintad.data import read
     from mintad.peers.measuring import run_peer
 
-    outcome = run_peer(find_peer("padim", ["size=96"]), read(tree), separate=True, seed=0)
+    outcome = run_peer(find_peer(name, ["size=96"]), read(tree), separate=True, seed=0)
     assert outcome["evaluation"]["macro"]["i_auroc"] > 0.9
 
 

@@ -48,6 +48,12 @@ PEERS: dict[str, Peer] = {
             "ours",
             departs="a memory bank of at most 2,000 vectors, chosen among 20,000 drawn at random",
         ),
+        Peer(
+            "dfm",
+            "arXiv 1909.11786",
+            "ours",
+            departs="features averaged over 2x2 in the place of 4x4 positions",
+        ),
         Peer("stfpm", "arXiv 2103.04257", "ours", epochs=20, departs="20 epochs"),
         Peer(
             "cflow",

@@ -74,6 +74,13 @@ def _patchcore(peer: Peer, name: str) -> Any:
     return Patchcore(backbone=name, layers=layers, **_BARE)
 
 
+def _dfm(peer: Peer, name: str) -> Any:
+    from anomalib.models import Dfm
+
+    layer: Any = DEEP
+    return Dfm(backbone=name, layer=layer, pooling_kernel_size=2, **_BARE)
+
+
 def _stfpm(peer: Peer, name: str) -> Any:
     from anomalib.models import Stfpm
 
@@ -141,6 +148,7 @@ def _inp_former(peer: Peer, name: str) -> Any:
 _BUILDERS: dict[str, Callable[[Peer, str], Any]] = {
     "padim": _padim,
     "patchcore": _patchcore,
+    "dfm": _dfm,
     "stfpm": _stfpm,
     "cflow": _cflow,
     "supersimplenet": _supersimplenet,
