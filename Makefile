@@ -1,6 +1,6 @@
 # Every target makes .venv when it is missing. Needs Python 3.11, 3.12 or 3.13, git and make.
 #   make demo              trains, measures and reports on five products, into demo/
-#   make test              runs the tests
+#   make test              runs the tests, in two processes
 #   make lint              style, types and import rules
 #   make docs              the documentation site, into site/
 #   make bench             every benchmark; BENCHMARKS=benchmarks/NAME.py for one
@@ -20,7 +20,7 @@ demo: .venv/installed
 	$(BIN)/mintad demo --out demo
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff check .

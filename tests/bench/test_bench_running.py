@@ -17,7 +17,7 @@ from mintad.bench.results import read_table
 from mintad.bench.running import Means, run_table
 from mintad.bench.tables import PEER_ROWS, Method, Table
 from mintad.data import read
-from mintad.errors import ConfigError
+from mintad.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore:The backbone .* has random weights")
 
@@ -85,6 +85,16 @@ def test_a_table_runs_once_and_fails_row_by_row(
     other = Table("tiny", "?", (Method("tiny", str(tiny_recipe)),), table.cases)
     with pytest.raises(ConfigError, match="another recipe"):
         run_table(other, read(tree), tmp_path, seeds=(0,), means=Means(cache), echo=said.append)
+
+
+def test_a_case_that_the_images_do_not_suffice_for_is_refused_before_training(
+    tree: Path, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    cases = (Case("all"), Case("99 images", "few", 99))
+    table = Table("tiny", "Does it run?", (Method("tiny", str(tiny_recipe)),), cases)
+    with pytest.raises(DataError, match="not 99"):
+        run_table(table, read(tree), tmp_path / "out", seeds=(0,))
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_command_lists_and_refuses(

@@ -64,7 +64,7 @@ def _few(dataset: Dataset, count: int, seed: int) -> Dataset:
         if len(numbers) < count:
             raise DataError(
                 f"The product {product} has only {len(numbers)} good training images, not {count}.",
-                "Leave the product or this case out.",
+                "Leave the product out, or name the other cases with --cases.",
             )
         kept.update(_shuffled(numbers, seed, product)[:count])
     samples = enumerate(dataset)

@@ -47,9 +47,9 @@ def run_table(
 ) -> None:
     """Runs what is left of a table, seed by seed, into `out/NAME`; the book is made from there.
 
-    A row that cannot be run leaves a result that says why. Raises `ConfigError` for a recipe that
-    cannot be, or a folder that holds another run, `DataError` for images that will not do: both
-    before anything is trained, or when the case begins that needs them.
+    A row that cannot be run leaves a result that says why. Before anything is trained, raises
+    `ConfigError` for a recipe that cannot be, or a folder that holds another run, and `DataError`
+    for images that will not do for a case.
     """
     means = means or Means()
     place = out / table.name
@@ -152,6 +152,9 @@ def _check(table: Table, dataset: Dataset) -> dict[str, str]:
             "A benchmark needs good training images and labelled test images.",
             "Name folders that hold both, as in MVTec AD.",
         )
+    for case in table.cases:
+        if case.kind != "shifted":  # it writes images, and any will do
+            make_case(case, dataset, 0, Path())
     checker = Checker(dataset.train.products)
     reasons = {}
     for method in table.methods:
