@@ -42,11 +42,11 @@ constraints: .venv/installed .venv/installed-docs
 
 clean:
 	rm -rf demo site dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	find src tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src lab tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/installed: pyproject.toml constraints.txt | $(BIN)/python
+.venv/installed: pyproject.toml lab/pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing mintad and what it needs into .venv; the first time takes some minutes."
-	$(INSTALL) -e '.[train,demo,dev,tables,export,video]'
+	$(INSTALL) -e '.[train,demo,dev,tables,export,video]' -e lab
 	@touch $@
 
 .venv/installed-docs: pyproject.toml constraints.txt | .venv/installed

@@ -14,16 +14,16 @@ import argparse
 from pathlib import Path
 
 from mintad.data import read
-from mintad.studies.running import run_settings
-from mintad.studies.setting import Row, Setting
-from mintad.studies.table import write_table
+from mintad_lab.studies.running import run_settings
+from mintad_lab.studies.setting import Row, Setting
+from mintad_lab.studies.table import write_table
 from recipes import SETS, data_roots
 
 CLOSED_FORM = {
     "fast": (),
-    "score: map maximum": ("switches.image_score=max",),
-    "score: pooled maximum": ("switches.image_score=pooled-max",),
-    "score: highest 1% of pixels": ("switches.image_score=top-k",),
+    "score: map maximum": ("switches.raw_score=max",),
+    "score: pooled maximum": ("switches.raw_score=pooled-max",),
+    "score: highest 1% of pixels": ("switches.raw_score=top-k",),
     "map smoothed, 4 px": ("switches.smoothing=4",),
     "map smoothed, 8 px": ("switches.smoothing=8",),
     "rank 0: means alone": ("switches.rank=0",),
@@ -47,7 +47,7 @@ BASE = (
     "switches.token_source=pooled",
     "switches.token_activation=layernorm",
     "switches.dropout=0.0",
-    "switches.image_score=top-cells",
+    "switches.raw_score=top-cells",
 )
 START = ("switches.start=subspaces", "switches.code=256", "switches.balance=0.5")
 TRANSFORMER = {

@@ -28,10 +28,10 @@ import numpy as np
 import openvino
 from PIL import Image
 
-from mintad.data.threads import core_count
-from mintad.runtime.openvino_engine import compile_graph
-from mintad.runtime.speed import resident_memory
-from mintad.streams import Inputs, Streams, stream_options
+from mintad.engines.openvino_engine import compile_graph
+from mintad.engines.speed import resident_memory
+from mintad.system.streams import Inputs, Streams, stream_options
+from mintad.system.threads import core_count
 
 PEERS = {
     "PaDiM": "anomalib padim",
@@ -45,7 +45,7 @@ def export_peer(method: str, folder: Path) -> Path:
     """anomalib's own export of one model, for one image at a time; its OpenVINO graph."""
     from anomalib.models import EfficientAd, Padim, Patchcore
 
-    from mintad.studies.peers import create_peer
+    from mintad_lab.studies.peers import create_peer
 
     classes: dict[str, Any] = {"PaDiM": Padim, "PatchCore": Patchcore, "EfficientAD-S": EfficientAd}
     network, size, _ = create_peer(PEERS[method])

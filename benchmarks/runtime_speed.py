@@ -22,10 +22,10 @@ from openvino import opset13 as ops
 
 from _bundle import open_bundle
 from mintad.bundle import Bundle
-from mintad.machine import describe
-from mintad.processor import has_bfloat16
-from mintad.runtime.engine import engine_names
-from mintad.runtime.speed import Speed, measure_apart
+from mintad.cli.machine import describe
+from mintad.engines.engine import engine_names
+from mintad.engines.speed import Speed, measure_apart
+from mintad.system.processor import has_bfloat16
 
 SIZE = 2048
 HINTS = {"float32": "f32", "bfloat16": "bf16"}

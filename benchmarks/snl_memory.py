@@ -55,8 +55,8 @@ def measure(method: str, options: argparse.Namespace) -> dict[str, Any]:
     """Peak memory in bytes and seconds of the fastest of some steps."""
     import torch
 
-    from mintad.features import create_backbone
-    from mintad.features.student import create_student
+    from mintad.backbones import create_backbone
+    from mintad.backbones.student import create_student
     from mintad.models import InputShape, create_model, model_class
     from mintad.training.recipe import load_recipe
 

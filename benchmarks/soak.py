@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from _bundle import open_bundle
+from mintad.cli.machine import describe
 from mintad.data import MemoryImage
-from mintad.machine import describe
-from mintad.runtime import Inspector
-from mintad.runtime.speed import resident_memory
+from mintad.engines.speed import resident_memory
+from mintad.inspection import Inspector
 
 FIXED, DAMAGED = 50, 100
 ALLOWED_GROWTH = 0.02
@@ -60,7 +60,7 @@ def main() -> None:
     every = max(1, arguments.count // 100)
     for number, result in enumerate(stream, start=1):
         if result.name == "fixed":
-            scores.add(result.image_score)
+            scores.add(result.raw_score)
         unseen += (result.name == "damaged") != (result.error is not None)
         if number % every == 0:
             memory.append((number, resident_memory() or float("nan")))

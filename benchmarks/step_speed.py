@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from mintad.features import BackboneConfig, create_backbone
+from mintad.backbones import BackboneConfig, create_backbone
 from mintad.layers import attention
 from mintad.models import AnomalyModel, InputShape, create_model
 from mintad.training.fit import precision

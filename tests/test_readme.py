@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import typer
 
-import mintad.cli
+import mintad.cli.app
+import mintad_lab.cli.app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -58,7 +59,8 @@ def test_a_python_snippet_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MINTAD_CACHE", str(cache))
     monkeypatch.setattr(
-        "mintad.runs.load_recipe", lambda _, overrides=(): load_recipe(tiny_recipe, overrides)
+        "mintad.training.run.load_recipe",
+        lambda _, overrides=(): load_recipe(tiny_recipe, overrides),
     )
     exec(compile(snippet, page, "exec"), {})
     product, score = capsys.readouterr().out.split()
@@ -72,10 +74,13 @@ def test_the_readme_has_a_snippet_and_its_commands() -> None:
     assert {"train", "evaluate", "report", "inspect", "validate", "doctor"} <= used
 
 
-@pytest.mark.parametrize("line", command_lines("mintad"))
+APPS = {"mintad": mintad.cli.app.app, "mintad-lab": mintad_lab.cli.app.app}
+
+
+@pytest.mark.parametrize("line", [line for name in APPS for line in command_lines(name)])
 def test_a_command_exists_with_its_options(line: str) -> None:
-    _, name, *words = shlex.split(line, comments=True)
-    commands = typer.main.get_command(mintad.cli.app).commands
+    program, name, *words = shlex.split(line, comments=True)
+    commands = typer.main.get_command(APPS[program]).commands
     assert name in commands
     known = {option for parameter in commands[name].params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known | {"--help"}

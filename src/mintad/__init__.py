@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mintad.bundle import Bundle, load
     from mintad.data import Dataset, Sample, read
     from mintad.errors import MintadError
-    from mintad.runtime import Inspection, Inspector
+    from mintad.inspection import Inspection, Inspector
 
 __all__ = [
     "Bundle",
@@ -45,8 +45,8 @@ except PackageNotFoundError:  # a source tree that is not installed
 _HOMES = {
     "Bundle": "bundle",
     "Dataset": "data",
-    "Inspection": "runtime",
-    "Inspector": "runtime",
+    "Inspection": "inspection",
+    "Inspector": "inspection",
     "MintadError": "errors",
     "Sample": "data",
     "evaluate": "api",

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from mintad.bundle import Bundle
 from mintad.data import Dataset, read
 from mintad.errors import MissingExtraError
-from mintad.runtime import Inspector
+from mintad.inspection import Inspector
 
 if TYPE_CHECKING:
-    from mintad.evaluation import Evaluated
+    from mintad.metrics.evaluation import Evaluation
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -39,7 +39,7 @@ def train(
     stopped. Raises `MintadError` for what the caller can mend; needs the extra `train`.
     """
     try:
-        from mintad.runs import train_run
+        from mintad.training.run import train_run
     except ModuleNotFoundError as error:
         raise MissingExtraError("Training", "train") from error
     return train_run(
@@ -61,12 +61,12 @@ def evaluate(
     give_product: bool = False,
     engine: str | None = None,
     progress: Progress | None = None,
-) -> Evaluated:
+) -> Evaluation:
     """The seven metrics of `bundle` on the test images of `data`, run by `engine`.
 
-    `engine` is what `mintad.runtime.open_engine` takes.
+    `engine` is what `mintad.engines.open_engine` takes.
     """
-    from mintad.evaluation import evaluate as run
+    from mintad.metrics.evaluation import evaluate as run
 
     return run(
         Inspector(bundle, engine=engine),

@@ -98,7 +98,7 @@ def test_inspect_prints_a_line_and_writes_an_overlay_per_image(
             assert overlay.size == image.size == (64, 48)
     assert len({line["heatmap"] for line in lines}) == 16
     scores = {
-        kind: [line["image_score"] for line in lines if Path(line["image"]).parent.name == kind]
+        kind: [line["raw_score"] for line in lines if Path(line["image"]).parent.name == kind]
         for kind in ("good", "hole")
     }
     assert min(scores["hole"]) > max(scores["good"])
@@ -176,7 +176,7 @@ def test_doctor_tells_the_same_in_words_and_in_json(command: Command) -> None:
 
 
 HEAVY = {"torch", "timm", "lightning", "numpy", "PIL", "safetensors", "pyarrow", "jinja2"}
-CALL = "import sys; sys.argv = {!r}; from mintad.cli import main; main()"
+CALL = "import sys; sys.argv = {!r}; from mintad.cli.app import main; main()"
 
 
 @pytest.mark.parametrize(

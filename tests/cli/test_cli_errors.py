@@ -263,7 +263,7 @@ def test_ctrl_c_before_the_first_epoch_loses_no_features(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("mintad.runs.hold_out", stopped)
+        patch.setattr("mintad.training.run.hold_out", stopped)
         status, _, errors = train(tree)
     assert status == 130
     assert "goes on" in errors

@@ -15,8 +15,8 @@ from mintad.data import (
     load_batches,
     read,
 )
-from mintad.data.threads import map_ahead
 from mintad.errors import ImageError
+from mintad.system.threads import map_ahead
 
 INPUT = Preprocessing(height=8, width=8)
 

@@ -13,17 +13,17 @@ pytest.importorskip("onnxruntime")
 
 import mintad
 from mintad.bundle import Bundle, RawPrediction, load
+from mintad.engines import open_engine
+from mintad.engines.deviation import TOLERANCE, deviation
+from mintad.engines.torch_engine import TorchEngine
 from mintad.errors import BundleError, ConfigError
-from mintad.export import calibration, graphs, quantise
-from mintad.export.calibration import calibration_images, export_trained
+from mintad.export import good_images, graphs, quantise
 from mintad.export.damage import damaged
-from mintad.export.eager import TorchEngine
+from mintad.export.good_images import calibration_images, export_trained
 from mintad.export.graph import NetworkEngine
 from mintad.export.graph_files import OnnxFile, OpenVinoFile
 from mintad.export.graphs import CalibrationImages, export_bundle
-from mintad.processor import has_bfloat16
-from mintad.runtime import open_engine
-from mintad.runtime.deviation import TOLERANCE, deviation
+from mintad.system.processor import has_bfloat16
 
 Images = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
@@ -86,7 +86,7 @@ def test_a_named_product_is_taken_by_the_graph(exported_run: Path, good: Calibra
     other = 1 - good.products
     right = engine.predict(good.images, good.products)
     wrong = engine.predict(good.images, other)
-    assert (wrong.image_score > 1.5 * right.image_score).all()
+    assert (wrong.raw_score > 1.5 * right.raw_score).all()
     assert deviation(reference.predict(good.images, other), wrong).tolerable
 
 
@@ -95,7 +95,7 @@ def test_the_manifest_says_how_far_the_graph_is_from_torch(exported_run: Path) -
         assert 0 < entry.map_deviation < TOLERANCE
         assert 0 <= entry.score_deviation < TOLERANCE
         assert entry.images == 20
-        assert entry.outputs == ("anomaly_map", "image_score", "product_logits")
+        assert entry.outputs == ("anomaly_map", "raw_score", "product_logits")
 
 
 def test_a_graph_that_says_something_else_is_not_accepted(
@@ -110,7 +110,7 @@ def test_a_graph_that_says_something_else_is_not_accepted(
     class Off(OpenVinoFile):
         def predict(self, images: Images, products: Numbers) -> RawPrediction:
             raw = super().predict(images, products)
-            return raw._replace(image_score=raw.image_score * (1.01 if len(images) == 3 else 1))
+            return raw._replace(raw_score=raw.raw_score * (1.01 if len(images) == 3 else 1))
 
     monkeypatch.setattr(graphs, "write_onnx", written_already(copy))
     monkeypatch.setattr(graphs, "OpenVinoFile", Off)
@@ -127,7 +127,7 @@ def test_what_cannot_be_exported_keeps_torch_and_says_why(
     def refuse(*_: object, **__: object) -> Bundle:
         raise ConfigError("This method thinks for itself.", "Let it.")
 
-    monkeypatch.setattr(calibration, "export_bundle", refuse)
+    monkeypatch.setattr(good_images, "export_bundle", refuse)
     bundle = export_trained(load(copy), mintad.read(tree).train)
     assert bundle.manifest.graph_problem == "This method thinks for itself."
     assert bundle.manifest.graphs == ()
@@ -181,7 +181,7 @@ def test_layers_go_back_to_float32_where_int8_costs_too_much(
     source, told = exported_run / "bundle" / "model.xml", good.given(False)
     bad = damaged(good.images)
     exact = OpenVinoFile(source, load(exported_run).manifest.graphs[0].outputs, "f32")
-    expected = exact.predict(np.concatenate([good.images, bad]), np.tile(told, 2)).image_score
+    expected = exact.predict(np.concatenate([good.images, bad]), np.tile(told, 2)).raw_score
 
     def quantised(largest_loss: float) -> int:
         def likeness(scores: NDArray[np.float32]) -> float:
@@ -219,7 +219,7 @@ def test_training_ends_with_the_export_and_a_resumed_run_makes_up_for_it(
         asked.append(bundle.path)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mintad.runs.export_trained", stopped)
+    monkeypatch.setattr("mintad.training.run.export_trained", stopped)
     out = tmp_path / "run"
     for resume in (False, True):
         with pytest.raises(KeyboardInterrupt):

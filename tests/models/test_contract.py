@@ -130,9 +130,9 @@ def test_prediction_has_the_stated_shapes_and_is_finite(name: str) -> None:
     tokens, products = data(model.shape)
     found = model.predict(tokens, products if model.needs_product else None)
     assert found.anomaly_map.shape == (12, 32, 40)
-    assert found.image_score.shape == (12,)
+    assert found.raw_score.shape == (12,)
     assert found.anomaly_map.isfinite().all()
-    assert found.image_score.isfinite().all()
+    assert found.raw_score.isfinite().all()
     if found.product_logits is not None:
         assert found.product_logits.shape == (12, 3)
 
@@ -279,7 +279,7 @@ def test_each_switch_of_mint_ad_trains_and_predicts(switches: dict[str, Any]) ->
     model = fitted("mint-ad", **switches)
     tokens, products = data()
     model.loss(tokens, products)["loss"].backward()  # type: ignore[no-untyped-call]
-    assert model.eval().predict(tokens).image_score.isfinite().all()
+    assert model.eval().predict(tokens).raw_score.isfinite().all()
 
 
 def test_mint_ad_needs_no_product_to_predict() -> None:
@@ -314,7 +314,7 @@ def test_the_closed_form_alone_recognises_and_scores_without_a_step() -> None:
     good, bad = model.predict(tokens), model.predict(broken)
     assert good.product_logits is not None
     assert torch.equal(good.product_logits.argmax(dim=1), products)
-    assert (bad.image_score > good.image_score).all()
+    assert (bad.raw_score > good.raw_score).all()
     assert (bad.anomaly_map.flatten(1).argmax(dim=1) // 40 // 8 == 1).all()
     assert (bad.anomaly_map.flatten(1).argmax(dim=1) % 40 // 8 == 2).all()
 
@@ -323,7 +323,7 @@ def test_a_given_product_replaces_the_recognised_one() -> None:
     model = fitted("mint-ad", start="subspaces", transformer=False, rank=2, code=8).eval()
     tokens, products = data()
     wrong = (products + 1) % 3
-    assert (model.predict(tokens, wrong).image_score > model.predict(tokens).image_score).all()
+    assert (model.predict(tokens, wrong).raw_score > model.predict(tokens).raw_score).all()
     unknown = torch.full_like(products, -1)
     assert torch.equal(
         model.predict(tokens, unknown).anomaly_map, model.predict(tokens).anomaly_map
@@ -341,10 +341,10 @@ def test_held_out_scores_are_those_of_a_fit_without_the_image() -> None:
     kept[rows[::3]] = False
     other = small("mint-ad", start="subspaces", transformer=False, rank=2, code=8).eval()
     other.fit(only_product(tokens[kept], products[kept]))
-    expected = other.predict(tokens[rows[::3]], products[rows[::3]]).image_score
+    expected = other.predict(tokens[rows[::3]], products[rows[::3]]).raw_score
     torch.testing.assert_close(scores[::3], expected, atol=1e-3, rtol=1e-3)
     model.fit(batches)
-    assert scores.mean() > model.predict(tokens[rows]).image_score.mean()
+    assert scores.mean() > model.predict(tokens[rows]).raw_score.mean()
 
 
 @pytest.mark.parametrize(

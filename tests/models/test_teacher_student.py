@@ -99,7 +99,7 @@ def test_stfpm_sums_its_loss_over_the_stages_and_multiplies_their_maps() -> None
         product *= F.interpolate(distance[:, None], (24, 40), mode="bilinear")[:, 0]
     found = model.predict(values)
     torch.testing.assert_close(found.anomaly_map, product)
-    torch.testing.assert_close(found.image_score, product.amax(dim=(1, 2)))
+    torch.testing.assert_close(found.raw_score, product.amax(dim=(1, 2)))
 
 
 def test_rd4ad_adds_the_maps_of_the_stages_and_smooths_them() -> None:
@@ -252,7 +252,7 @@ def test_a_trained_student_finds_a_defect_where_it_is(name: str) -> None:
         stage[:, :, -(height // 3) :, -(width // 3) :] *= -1  # the lower right corner
         start = stop
     good, bad = model.eval().predict(values), model.predict(broken)
-    assert (bad.image_score > 1.2 * good.image_score).all()
+    assert (bad.raw_score > 1.2 * good.raw_score).all()
     place = (bad.anomaly_map - good.anomaly_map).flatten(1).argmax(dim=1)
     assert (place // 40 >= 12).all()
     assert (place % 40 >= 20).all()

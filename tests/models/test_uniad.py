@@ -161,7 +161,7 @@ def test_the_map_is_the_distance_of_each_token_and_its_score_pooled() -> None:
     distance = (model.rebuild(x, None) - x).square().sum(dim=2).sqrt()
     found = model.predict(x)
     torch.testing.assert_close(found.anomaly_map, model.upsample(distance.unflatten(1, GRID)))
-    torch.testing.assert_close(found.image_score, image_score(found.anomaly_map, "pooled-max"))
+    torch.testing.assert_close(found.raw_score, image_score(found.anomaly_map, "pooled-max"))
     assert found.product_logits is None
 
 

@@ -14,7 +14,7 @@ pytest.importorskip("torch")
 
 import mintad
 from mintad.errors import ConfigError, WeightsError
-from mintad.runtime import Inspector
+from mintad.inspection import Inspector
 
 SWITCHES: dict[str, Any] = {
     "dim": 16,
@@ -72,9 +72,9 @@ def test_a_given_product_is_scored_on_its_scale(told: Path, tree: Path) -> None:
     inspector = Inspector(told)
     images = sorted(tree.glob("stripes/train/good/*.png"))
     right = [result.score or 0.0 for result in inspector(images, "stripes")]
-    wrong = [result.image_score or 0.0 for result in inspector(images, "blobs")]
+    wrong = [result.raw_score or 0.0 for result in inspector(images, "blobs")]
     assert abs(float(np.median(right))) < 3
-    assert not np.allclose(wrong, [r.image_score for r in inspector(images, "stripes")])
+    assert not np.allclose(wrong, [r.raw_score for r in inspector(images, "stripes")])
 
 
 def test_the_command_line_evaluates_with_the_product_and_refuses_without(
@@ -102,13 +102,13 @@ def test_a_method_that_knows_no_product_is_measured_on_raw_scores(
     raw = mintad.evaluate(bundle, tree)
     assert raw.config["product_accuracy"] is None
     assert raw.config["scores"].startswith("raw")
-    assert all(one.score == one.image_score for one in raw.inspections)
+    assert all(one.score == one.raw_score for one in raw.inspections)
     given = mintad.evaluate(bundle, tree, give_product=True)
     assert given.config["scores"].startswith("calibrated")
-    assert [one.image_score for one in given.inspections] == pytest.approx(
-        [one.image_score for one in raw.inspections]
+    assert [one.raw_score for one in given.inspections] == pytest.approx(
+        [one.raw_score for one in raw.inspections]
     )
-    assert any(one.score != one.image_score for one in given.inspections)
+    assert any(one.score != one.raw_score for one in given.inspections)
 
 
 def test_text_embeddings_travel_in_the_bundle(

@@ -34,10 +34,10 @@ def test_a_run_is_evaluated_like_any_other(
     assert manifest.model.with_image == model.endswith("stfpm")
     raw = mintad.evaluate(tmp_path / "run", tree)
     assert raw.config["product_accuracy"] is None
-    assert all(one.score == one.image_score for one in raw.inspections)
+    assert all(one.score == one.raw_score for one in raw.inspections)
     given = mintad.evaluate(tmp_path / "run", tree, give_product=True)
     assert given.config["scores"].startswith("calibrated")
-    assert any(one.score != one.image_score for one in given.inspections)
+    assert any(one.score != one.raw_score for one in given.inspections)
 
 
 @pytest.mark.parametrize("model", ["snl-stfpm", "snl-rd4ad"])
@@ -73,7 +73,7 @@ def test_one_product_alone_is_a_separate_model(
     run = tmp_path / "run"
     mintad.train(stripes, run, recipe=tiny_recipe, cache=cache, overrides=overrides("snl-rd4ad"))
     found = mintad.evaluate(run, stripes, give_product=True)
-    assert list(found.evaluation.to_json()["products"]) == ["stripes"]
+    assert list(found.metrics.to_json()["products"]) == ["stripes"]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save
 
 from mintad.bundle.manifest import FORMAT, FileEntry, Manifest
 from mintad.errors import BundleError
-from mintad.files import file_digest, storage_errors, write_json
+from mintad.system.files import file_digest, storage_errors, write_json
 
 MANIFEST = "manifest.json"
 Tensors = Mapping[str, NDArray[np.generic]]

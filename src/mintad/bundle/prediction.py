@@ -16,7 +16,7 @@ class RawPrediction(NamedTuple):
     """
 
     anomaly_map: NDArray[np.float32]
-    image_score: NDArray[np.float32]
+    raw_score: NDArray[np.float32]
     product_logits: NDArray[np.float32] | None = None
     class_token: NDArray[np.float32] | None = None
     prior: NDArray[np.float32] | None = None

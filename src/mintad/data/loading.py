@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mintad.data.decoding import decode_image, image_digest
 from mintad.data.preprocessing import Preprocessing, prepare_image
 from mintad.data.sample import Batch, Sample
-from mintad.data.threads import core_count, map_ahead
+from mintad.system.threads import core_count, map_ahead
 
 
 def load_batches(

@@ -18,7 +18,7 @@ from mintad.data.decoding import MAX_PIXELS
 from mintad.data.examination import Examined, examine
 from mintad.data.problem import Problem
 from mintad.data.sample import Dataset, Sample
-from mintad.data.threads import core_count, map_ahead
+from mintad.system.threads import core_count, map_ahead
 
 __all__ = ["Problem", "validate"]
 

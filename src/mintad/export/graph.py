@@ -12,59 +12,21 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
+from mintad.assembly import Network, load_network
 from mintad.bundle import Bundle, RawPrediction
-from mintad.data import Preprocessing
 from mintad.errors import ConfigError
-from mintad.export.eager import load_backbone, load_model
-from mintad.features import Backbone
-from mintad.models import AnomalyModel
 
 INPUTS = ("images", "products")
 MOST_IMAGES = 4096
 """The largest batch that a graph is declared for."""
 
 
-class InspectionNetwork(nn.Module):
-    """Normalisation, backbone and model: what an engine has to run.
-
-    Features are not rounded to half precision here, as those of the cache and of the engine
-    torch are.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(
-        self, backbone: Backbone, model: AnomalyModel, preprocessing: Preprocessing
-    ) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.model = model
-        self.image_size = (preprocessing.height, preprocessing.width)
-        self.register_buffer("mean", torch.tensor(preprocessing.mean))
-        self.register_buffer("std", torch.tensor(preprocessing.std))
-
-    def forward(self, images: Tensor, products: Tensor) -> dict[str, Tensor]:
-        """Images `uint8 (B, h, w, 3)` and products `int64 (B,)`, -1 = recognise; named outputs."""
-        normalised = (images.float() - self.mean) / self.std  # (B, h, w, 3)
-        features = self.backbone(normalised.permute(0, 3, 1, 2))  # (B, C, H, W)
-        tokens = features.flatten(2).transpose(1, 2)  # (B, P, C)
-        found = self.model.predict(tokens, products)
-        outputs = {"anomaly_map": found.anomaly_map, "image_score": found.image_score}
-        if found.product_logits is not None:
-            outputs["product_logits"] = found.product_logits
-        return outputs | self.model.description(tokens, products)
-
-
 class NetworkEngine:
     """The network in torch, on the processor: what its graphs are compared with."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self.network = InspectionNetwork(
-            load_backbone(bundle), load_model(bundle), bundle.manifest.preprocessing
-        ).eval()
+        self.network = load_network(bundle)
 
     @torch.inference_mode()
     def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
@@ -73,7 +35,7 @@ class NetworkEngine:
         return RawPrediction(**{name: value.numpy() for name, value in found.items()})
 
 
-def write_onnx(network: InspectionNetwork, file: Path) -> tuple[str, ...]:
+def write_onnx(network: Network, file: Path) -> tuple[str, ...]:
     """Writes the network as ONNX with a free batch size; the names of its outputs.
 
     Raises `ConfigError` for a method that cannot be written as one graph.

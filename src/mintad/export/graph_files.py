@@ -9,8 +9,8 @@ import openvino
 from numpy.typing import NDArray
 
 from mintad.bundle import RawPrediction
+from mintad.engines.openvino_engine import compile_graph
 from mintad.errors import MissingExtraError
-from mintad.runtime.openvino_engine import compile_graph
 
 
 def write_openvino(source: Path, target: Path) -> None:

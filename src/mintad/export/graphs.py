@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mintad.bundle import Bundle, GraphEntry, GraphFormat, Precision, RawPrediction, extend_bundle
+from mintad.engines import Engine
+from mintad.engines.deviation import TOLERANCE, Deviation, deviation, macro_auroc, run
 from mintad.errors import BundleError, ConfigError
 from mintad.export.damage import damaged
 from mintad.export.graph import NetworkEngine, write_onnx
 from mintad.export.graph_files import OnnxFile, OpenVinoFile, write_openvino
-from mintad.processor import has_bfloat16
-from mintad.runtime import Engine
-from mintad.runtime.deviation import TOLERANCE, Deviation, deviation, macro_auroc, run
+from mintad.system.processor import has_bfloat16
 
 BATCHES = (1, 3, 8)
 """The batch sizes at which a graph must agree with torch."""
@@ -175,4 +175,4 @@ class _Held:
 
 
 def _scores(good: RawPrediction, bad: RawPrediction) -> NDArray[np.float32]:
-    return np.concatenate([good.image_score, bad.image_score])
+    return np.concatenate([good.raw_score, bad.raw_score])

@@ -61,7 +61,7 @@ def write_int8(
 
     def measure(compiled: Any, rows: Iterable[int]) -> tuple[float, list[list[Any]]]:
         answers = [compiled(inputs(row)) for row in rows]
-        scores = np.concatenate([answer["image_score"] for answer in answers])
+        scores = np.concatenate([answer["raw_score"] for answer in answers])
         # NNCF first tries this on one image, and divides by what the float32 graph has.
         found = max(auroc(scores), 1e-6) if len(scores) == len(images) else 0.0
         return found, [list(answer.values()) for answer in answers]

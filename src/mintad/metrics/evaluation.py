@@ -1,222 +1,182 @@
-"""The seven metrics per product, their mean over products, and over all products at once."""
+"""Runs a bundle over labelled images and measures it: the seven metrics, and every score."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mintad.metrics import curves
-from mintad.metrics.pixels import CAPACITY, PixelAccumulator
+from mintad.data import Dataset, Preprocessing, Sample, decode_mask, prepare_mask
+from mintad.errors import DataError
+from mintad.metrics.streaming import MetricTable, StreamingMetrics
 
-IMAGE_METRICS = ("i_auroc", "i_ap", "i_f1max")
-PIXEL_METRICS = ("p_auroc", "p_ap", "p_f1max", "aupro")
-METRICS = IMAGE_METRICS + PIXEL_METRICS
+if TYPE_CHECKING:
+    from mintad.inspection import Inspection, Inspector
 
-ScoresAndLabels = tuple[NDArray[np.float64], NDArray[np.int64]]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The metrics of one product, or of all pooled.
-
-    `values` holds every one of `METRICS`, None where it is undefined; `undefined` says why.
-    """
-
-    values: Mapping[str, float | None]
-    undefined: Mapping[str, str]
-    n_good: int
-    n_defect: int
-
-    def to_json(self) -> dict[str, Any]:
-        """The metrics and counts as plain numbers; `undefined` only where there is any."""
-        row = {**self.values, "n_good": self.n_good, "n_defect": self.n_defect}
-        return row | ({"undefined": dict(self.undefined)} if self.undefined else {})
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Row:
-        """The inverse of `to_json`."""
-        values = {metric: row[metric] for metric in METRICS}
-        return cls(values, row.get("undefined", {}), row["n_good"], row["n_defect"])
+Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found; `scores` holds each product's image scores and labels `(N,)`."""
+    """The metrics, and for each image the inspection without its map."""
 
-    products: Mapping[str, Row]
-    pooled: Row
-    scores: Mapping[str, ScoresAndLabels] = field(default_factory=dict)
-
-    def defined(self, metric: str) -> list[float]:
-        """The values of a metric over the products that have it."""
-        values = (row.values[metric] for row in self.products.values())
-        return [value for value in values if value is not None]
-
-    @property
-    def macro(self) -> dict[str, float | None]:
-        """The mean of each metric over the products that have it, None where none has."""
-        means = {metric: self.defined(metric) for metric in METRICS}
-        return {name: float(np.mean(found)) if found else None for name, found in means.items()}
+    metrics: MetricTable
+    samples: tuple[Sample, ...]
+    inspections: tuple[Inspection, ...]
+    config: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain numbers under `products`, `macro` and `pooled`.
-
-        Where a metric is undefined for some products, `macro["n_products"]` says over how many
-        products its mean is.
-        """
-        counts = {metric: len(self.defined(metric)) for metric in METRICS}
-        fewer = {name: count for name, count in counts.items() if count != len(self.products)}
-        return {
-            "products": {name: row.to_json() for name, row in self.products.items()},
-            "macro": self.macro | ({"n_products": fewer} if fewer else {}),
-            "pooled": self.pooled.to_json(),
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Evaluation:
-        """The inverse of `to_json`, without the image scores."""
-        rows = {name: Row.from_json(row) for name, row in content["products"].items()}
-        return cls(rows, Row.from_json(content["pooled"]))
+        """What `mintad evaluate --json` writes."""
+        return {**self.metrics.to_json(), "config": self.config}
 
 
-class Evaluator:
-    """Gathers image scores and anomaly maps of many products, in any order.
+def evaluate(
+    inspector: Inspector,
+    dataset: Dataset,
+    *,
+    give_product: bool = False,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Inspects the test images of `dataset` and measures the calibrated scores and maps.
 
-    Pixels take about 8 MB per product however many maps there are; image scores are kept.
+    The product of an image is recognised by the model unless `give_product`. Maps and masks are
+    compared at the size of the prepared image, masks by nearest neighbour; where an image was
+    padded only the picture itself counts. Raises `DataError` without test images or for a
+    product that the bundle does not know.
     """
-
-    def __init__(self, capacity: int = CAPACITY) -> None:
-        self._capacity = capacity
-        self._products: dict[str, _Product] = {}
-
-    def update(
-        self,
-        product: str,
-        *,
-        score: float,
-        label: int,
-        anomaly_map: NDArray[np.float32] | None = None,
-        mask: NDArray[np.bool_] | None = None,
-    ) -> None:
-        """Add an image: its score, its label (0 good, 1 defective), its map and mask `(H, W)`.
-
-        The pixels of a good image are all good. A defective image without a mask is left out of
-        the pixel metrics. Raises `ValueError`, naming the product, where a value is not finite or
-        the arguments contradict each other, and adds nothing.
-        """
-        known = self._products.get(product)
-        state = known or _Product(PixelAccumulator(self._capacity))
-        try:
-            state.add(float(score), label, anomaly_map, mask)
-        except ValueError as error:
-            raise ValueError(f"Product {product!r}: {error}") from error
-        self._products.setdefault(product, state)
-
-    def result(self) -> Evaluation:
-        """The metrics so far, products sorted by name."""
-        products = dict(sorted(self._products.items()))
-        everything = _Product(PixelAccumulator(self._capacity))
-        for state in products.values():
-            everything.scores += state.scores
-            everything.labels += state.labels
-            everything.maps += state.maps
-            everything.masks += state.masks
-            if state.masks:
-                everything.pixels.merge(state.pixels)
-        rows = {name: state.row() for name, state in products.items()}
-        scores = {name: state.scores_and_labels() for name, state in products.items()}
-        return Evaluation(rows, everything.row(), scores)
+    samples = labelled_test(dataset, inspector.products)
+    evaluator = StreamingMetrics()
+    kept = measure(evaluator, inspector, samples, give_product=give_product, progress=progress)
+    config = _config(inspector, samples, kept, give_product)
+    return Evaluation(evaluator.result(), tuple(samples), tuple(kept), config)
 
 
-@dataclass(slots=True)
-class _Product:
-    """What has been gathered of one product; `masks` counts defective images with a mask."""
-
-    pixels: PixelAccumulator
-    scores: list[float] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
-    maps: int = 0
-    masks: int = 0
-
-    def add(
-        self,
-        score: float,
-        label: int,
-        anomaly_map: NDArray[np.float32] | None,
-        mask: NDArray[np.bool_] | None,
-    ) -> None:
-        if label not in (0, 1):
-            raise ValueError(f"A label must be 0 or 1, not {label!r}.")
-        if not np.isfinite(score):
-            raise ValueError(f"The image score is {score}.")
-        if label == 0 and mask is not None and mask.any():
-            raise ValueError("A good image has a mask with defective pixels.")
-        if anomaly_map is not None:
-            if mask is None and label == 0:
-                mask = np.zeros(anomaly_map.shape, dtype=bool)
-            if mask is not None:
-                self.pixels.update(anomaly_map, mask)
-                self.masks += label
-            elif not np.isfinite(anomaly_map).all():
-                raise ValueError("The anomaly map holds NaN or infinity.")
-            self.maps += 1
-        self.scores.append(score)
-        self.labels.append(int(label))
-
-    def scores_and_labels(self) -> ScoresAndLabels:
-        return np.asarray(self.scores, dtype=np.float64), np.asarray(self.labels, dtype=np.int64)
-
-    def row(self) -> Row:
-        n_defect = sum(self.labels)
-        n_good = len(self.labels) - n_defect
-        image_reason, pixel_reason = self._reasons(n_good, n_defect)
-        values: dict[str, float | None] = dict.fromkeys(METRICS)
-        undefined: dict[str, str] = {}
-        if image_reason:
-            undefined |= dict.fromkeys(IMAGE_METRICS, image_reason)
-        else:
-            image = curves.image_metrics(*self.scores_and_labels())
-            values |= {"i_auroc": image.auroc, "i_ap": image.ap, "i_f1max": image.f1max}
-        if pixel_reason:
-            undefined |= dict.fromkeys(PIXEL_METRICS, pixel_reason)
-        else:
-            pixel = self.pixels.compute()
-            values |= {"p_auroc": pixel.auroc, "p_ap": pixel.ap, "p_f1max": pixel.f1max}
-            values |= {"aupro": pixel.aupro}
-        return Row(values, undefined, n_good, n_defect)
-
-    def _reasons(self, n_good: int, n_defect: int) -> tuple[str | None, str | None]:
-        """Why the image metrics and the pixel metrics are undefined, or None."""
-        missing = None if n_defect else "no defective images"
-        image = missing if n_good else "no good images" if n_defect else "no images"
-        if missing:
-            return image, missing
-        if not self.maps:
-            return image, "no anomaly maps"
-        return image, self.pixels.undefined if self.masks else "no masks"
+def labelled_test(dataset: Dataset, known: Sequence[str]) -> list[Sample]:
+    """The labelled test images. Raises `DataError` for none, or a product that is not `known`."""
+    samples = [sample for sample in dataset.test if sample.label is not None]
+    _check(samples, known)
+    return samples
 
 
-def format_table(evaluation: Evaluation) -> list[list[str]]:
-    """Rows of cells: a heading, each product, macro, pooled; "-" where a metric is undefined.
+def measure(
+    evaluator: StreamingMetrics,
+    inspector: Inspector,
+    samples: Sequence[Sample],
+    *,
+    give_product: bool = False,
+    progress: Progress | None = None,
+) -> list[Inspection]:
+    """Adds the inspections of `samples` to `evaluator`; the inspections without their maps."""
+    kept: list[Inspection] = []
+    for sample, inspection in inspect_samples(inspector, samples, give_product=give_product):
+        if inspection.error is not None:
+            raise DataError(
+                inspection.error, "Mend or remove the image; `mintad validate` lists them all."
+            )
+        assert inspection.score is not None
+        assert inspection.anomaly_map is not None
+        assert sample.label is not None
+        evaluator.update(
+            sample.product,
+            score=inspection.score,
+            label=sample.label,
+            anomaly_map=picture_of(inspection.anomaly_map, inspection.box),
+            mask=_prepared_mask(sample, inspection, inspector.bundle.manifest.preprocessing),
+        )
+        kept.append(replace(inspection, anomaly_map=None))
+        if progress is not None:
+            progress(len(kept), len(samples))
+    return kept
 
-    A macro mean over fewer than all products says so: "0.9120 (4 of 5)".
+
+def inspect_samples(
+    inspector: Inspector, samples: Sequence[Sample], *, give_product: bool = False
+) -> Iterator[tuple[Sample, Inspection]]:
+    """Each sample with its inspection, in order."""
+    products = [sample.product if give_product else None for sample in samples]
+    return zip(samples, inspector([sample.image for sample in samples], products), strict=True)
+
+
+def sample_mask(sample: Sample, size: tuple[int, int]) -> NDArray[np.bool_] | None:
+    """The mask `bool (H, W)` of a sample of `size`: all False if good, None where it has none.
+
+    Raises `DataError` for a mask of another size than its image.
     """
-    total = len(evaluation.products)
-    rows = [["product", *METRICS, "n_good", "n_defect"]]
-    for name, row in [*evaluation.products.items(), ("pooled", evaluation.pooled)]:
-        cells = [_cell(row.values[metric]) for metric in METRICS]
-        rows.append([name, *cells, str(row.n_good), str(row.n_defect)])
-    macro = ["macro"]
-    for metric, value in evaluation.macro.items():
-        count = len(evaluation.defined(metric))
-        macro.append(_cell(value) + (f" ({count} of {total})" if 0 < count < total else ""))
-    rows.insert(-1, [*macro, *rows[-1][-2:]])
-    return rows
+    if sample.label == 0:
+        return np.zeros(size, np.bool_)
+    if sample.mask is None:
+        return None
+    mask = decode_mask(sample.mask)
+    if mask.shape != size:
+        raise DataError(
+            f"The mask {sample.mask} has {mask.shape[1]}x{mask.shape[0]} pixels, "
+            f"its image {sample.name} has {size[1]}x{size[0]}.",
+            "Draw the mask on the image as it is; `mintad validate` lists all such masks.",
+        )
+    return mask
 
 
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+def _prepared_mask(
+    sample: Sample, inspection: Inspection, preprocessing: Preprocessing
+) -> NDArray[np.bool_] | None:
+    assert inspection.size is not None
+    mask = sample_mask(sample, inspection.size)
+    return None if mask is None else picture_of(prepare_mask(mask, preprocessing), inspection.box)
+
+
+def picture_of(array: NDArray[Any], box: tuple[int, int, int, int] | None) -> NDArray[Any]:
+    """The part `box` (top, left, height, width) of a map or mask; all of it without a box."""
+    if box is None:
+        return array
+    top, left, height, width = box
+    return array[top : top + height, left : left + width]
+
+
+def _check(samples: Sequence[Sample], known: Sequence[str]) -> None:
+    if not samples:
+        raise DataError(
+            "There are no labelled test images to evaluate on.",
+            "Put them into test/good and test/<defect> of each product, or set split=test "
+            "and a label in the manifest.",
+        )
+    strangers = sorted({sample.product for sample in samples} - set(known))
+    if strangers:
+        raise DataError(
+            f"The bundle does not know the products {', '.join(strangers)}.",
+            f"Leave them out, or train with them; it knows: {', '.join(known)}.",
+        )
+
+
+def _config(
+    inspector: Inspector,
+    samples: Sequence[Sample],
+    inspections: Sequence[Inspection],
+    give_product: bool,
+) -> dict[str, Any]:
+    manifest = inspector.bundle.manifest
+    named = any(inspection.product is not None for inspection in inspections)
+    right = [
+        sample.product == inspection.product
+        for sample, inspection in zip(samples, inspections, strict=True)
+    ]
+    return {
+        "bundle_created": manifest.created,
+        "model": manifest.model.name,
+        "recipe": manifest.recipe.get("name"),
+        "seed": manifest.recipe.get("seed"),
+        "backbone": manifest.backbone.name,
+        "evaluation_size": [manifest.preprocessing.height, manifest.preprocessing.width],
+        "resize": manifest.preprocessing.resize,
+        "product_given": give_product,
+        "product_accuracy": float(np.mean(right)) if named else None,
+        "scores": "calibrated per product on good training images"
+        if named
+        else "raw: the product was neither given nor recognised",
+        "mask_binarised_at": 0.5,
+        "aupro_fpr_limit": 0.3,
+        "images": len(samples),
+        "mintad": manifest.mintad,
+    }

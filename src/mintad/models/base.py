@@ -70,13 +70,13 @@ class InputShape(BaseModel):
 class Prediction(NamedTuple):
     """What a model says of a batch, raw: no threshold, no calibration.
 
-    `anomaly_map` is `float32 (B, h, w)` at the size of the prepared image, `image_score` is
+    `anomaly_map` is `float32 (B, h, w)` at the size of the prepared image, `raw_score` is
     `(B,)`, both higher = more anomalous; `product_logits` is `(B, K)`, or None where a method
     does not recognise products.
     """
 
     anomaly_map: Tensor
-    image_score: Tensor
+    raw_score: Tensor
     product_logits: Tensor | None
 
 

@@ -56,7 +56,7 @@ class ClassTokenUniAd(UniAd):
 class TextPromptConfig(UniAdConfig):
     """UniAD's switches, and where the text embeddings of the products' names come from.
 
-    `text_encoder` names a frozen encoder (see `mintad.features.text`); `template` is what it
+    `text_encoder` names a frozen encoder (see `mintad.backbones.text`); `template` is what it
     reads, with the product's name in the place of `{product}`.
     """
 

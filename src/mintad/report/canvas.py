@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mintad.report.heatmap import COLOURS
+from mintad.inspection.heatmap import COLOURS
 from mintad.report.plots import INK, LINE, MUTED, drawing, label
 
 SIDE = 220

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from mintad.report.heatmap import Box
+from mintad.inspection.heatmap import Box
 
 Kind = Literal["false alarm", "miss", "defect found", "good"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -16,11 +16,11 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
-from mintad.files import write_text
+from mintad.inspection.heatmap import ANCHORS, outline, overlay
 from mintad.report.contents import Example, Kind, ReportData
-from mintad.report.heatmap import ANCHORS, outline, overlay
 from mintad.report.plots import roc_curve, score_histogram
 from mintad.report.table import METRICS, Row, Table, build_table
+from mintad.system.files import write_text
 
 SMALLEST_SIDE, LARGEST_SIDE = 320, 448
 """The longest side of a shown image, in pixels; others are resized to the nearer of the two."""

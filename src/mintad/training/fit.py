@@ -17,9 +17,9 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from mintad.files import raise_storage_error, replacing
 from mintad.models import AnomalyModel
-from mintad.processor import has_bfloat16
+from mintad.system.files import raise_storage_error, replacing
+from mintad.system.processor import has_bfloat16
 from mintad.training import CHECKPOINT
 from mintad.training.module import TrainingModule
 from mintad.training.recipe import Recipe

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mintad.backbones import BackboneConfig
 from mintad.errors import ConfigError
-from mintad.features import BackboneConfig
 
 
 class TrainingConfig(BaseModel):

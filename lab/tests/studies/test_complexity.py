@@ -1,0 +1,192 @@
+"""What methods cost: counted against layers whose cost is known."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from torch import nn
+
+from mintad.backbones import BackboneConfig
+from mintad.layers.attention import Attention
+from mintad.models import list_models
+from mintad_lab.studies import complexity
+from mintad_lab.studies.complexity import (
+    PAPER_BACKBONE,
+    Cost,
+    Network,
+    create_network,
+    list_rows,
+    measure_all,
+    measure_method,
+    multiplications,
+)
+from mintad_lab.studies.complexity_table import write_complexity
+from mintad_lab.studies.peers import PEERS, create_peer
+
+TINY = BackboneConfig(
+    name="timm:test_efficientnet", stages=(1, 2), weights="random", input_size=(64, 64), stride=8
+)
+SMALL = {"dim": 16, "heads": 2, "feed_forward": 32, "encoder_layers": 1, "decoder_layers": 1}
+
+
+def test_a_linear_layer_multiplies_once_per_weight() -> None:
+    layer = nn.Linear(8, 16).requires_grad_(False)
+    assert multiplications(layer, torch.randn(5, 8)) == 5 * 8 * 16
+
+
+def test_a_convolution_multiplies_once_per_weight_and_place() -> None:
+    layer = nn.Conv2d(4, 6, 3, padding=1).requires_grad_(False)
+    assert multiplications(layer, torch.randn(1, 4, 10, 10)) == 4 * 6 * 9 * 100
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_counts_its_two_products_of_matrices(masked: bool) -> None:
+    layer = Attention(16, 2).requires_grad_(False)
+    blocked = torch.eye(9, dtype=torch.bool) if masked else None
+    counted = multiplications(lambda x: layer(x, x, x, blocked), torch.randn(1, 9, 16))
+    assert counted == 4 * 9 * 16 * 16 + 2 * 9 * 9 * 16
+
+
+def test_uniad_has_the_parameters_and_the_cost_of_its_layers() -> None:
+    """7,717,392 parameters at 272 channels; the table of queries costs nothing."""
+    network, size = create_network("uniad", {}, PAPER_BACKBONE, products=15)
+    assert size == 224
+    parameters = sum(one.numel() for one in network.model.parameters())
+    assert parameters == 7_717_392
+    network.requires_grad_(False)
+    positions, dim = 196, 256
+    attention = 4 * positions * dim**2 + 2 * positions**2 * dim
+    feed_forward = 2 * positions * dim * 1024
+    layers = 4 * (attention + feed_forward) + 4 * (2 * attention + feed_forward)
+    ends = 2 * positions * 272 * dim
+    counted = multiplications(network.predict, torch.randn(1, positions, 272))
+    assert counted == layers + ends
+
+
+def test_a_cost_adds_backbone_and_model() -> None:
+    cost = measure_method(
+        "a", "uniad-query-pool", SMALL, TINY, products=3, repeats=1, batches=(1, 2)
+    )
+    network, _ = create_network("uniad-query-pool", SMALL, TINY, products=3)
+    network.requires_grad_(False)
+    image = torch.randn(1, 3, 64, 64)
+    assert cost.model_macs is not None
+    assert cost.macs == cost.model_macs + multiplications(network.backbone, image)
+    assert cost.trainable == sum(one.numel() for one in network.model.parameters())
+    assert cost.backbone == sum(one.numel() for one in network.backbone.parameters())
+    assert set(cost.seconds) == set(cost.model_seconds) == {1, 2}
+    assert min(cost.seconds.values()) > 0
+
+
+def test_the_closed_form_is_memory_and_not_trained() -> None:
+    switches = {"start": "subspaces", "rank": 4, "code": 8, "transformer": False}
+    cost = measure_method("a", "mint-ad", switches, TINY, products=3, repeats=1, batches=(1,))
+    assert cost.trainable == 0
+    assert cost.memory > 0
+
+
+def test_every_method_has_a_row() -> None:
+    rows = list_rows()
+    assert set(list_models()) <= set(rows)
+    assert set(PEERS) <= set(rows)
+
+
+def test_a_method_that_cannot_be_built_says_why() -> None:
+    cost = measure_method("a", "uniad", {"heads": 3}, TINY)
+    assert cost.reason is not None
+    assert "heads=3" in cost.reason
+
+
+def test_peers_without_anomalib_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "anomalib", None)
+    costs = measure_all(rows=tuple(PEERS), repeats=1, batches=(1,))
+    assert [cost.reason for cost in costs] == [
+        "anomalib is not installed. Install it with: pip install anomalib"
+    ] * len(PEERS)
+
+
+@pytest.mark.parametrize("name", list(PEERS))
+def test_a_peer_maps_images_to_anomaly_maps(name: str) -> None:
+    pytest.importorskip("anomalib")
+    network, size, _ = create_peer(name)
+    with torch.inference_mode():
+        found = network(torch.randn(1, 3, size, size))
+    assert found.anomaly_map.shape[-2:] == (size, size)
+
+
+def test_what_is_measured_is_kept_under_its_conditions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(complexity, "PAPER_BACKBONE", TINY)
+    options: dict[str, Any] = {"rows": ("uniad",), "repeats": 1, "keep": tmp_path}
+    first = measure_all(batches=(1,), **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(complexity, "measure_method", None)
+        assert measure_all(batches=(1,), **options) == first
+    assert set(measure_all(batches=(2,), **options)[0].seconds) == {2}
+
+
+def test_batches_are_timed_in_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    class Counting(nn.Module):
+        def forward(self, images: torch.Tensor) -> None:
+            seen.append(len(images))
+
+    found = complexity.batch_seconds(Counting(), 8, 2, (1, 4))
+    assert seen == [1] * 3 + [4] * 3
+    assert list(found) == [1, 4]
+
+
+def test_the_table_gives_macs_flops_and_the_papers_figures(tmp_path: Path) -> None:
+    cost = Cost(
+        "uniad",
+        "b4",
+        size=224,
+        macs=2_620_000_000,
+        model_macs=1_700_000_000,
+        trainable=7_717_392,
+        backbone=3_640_000,
+        seconds={1: 0.2, 8: 0.8},
+        model_seconds={1: 0.1, 8: 0.4},
+    )
+    missing = Cost("anomalib padim", reason="anomalib is not installed.")
+    table = write_complexity([cost, missing], tmp_path, products=15, repeats=3)
+    lines = [line for line in table.read_text("utf-8").splitlines() if line.startswith("|")]
+    heads, first, second = (
+        [cell.strip() for cell in line.strip("|").split("|")] for line in (lines[0], *lines[2:])
+    )
+    found = dict(zip(heads, first, strict=True))
+    assert (found["GMAC"], found["GFLOP"], found["GMAC without backbone"]) == (
+        "2.62",
+        "5.24",
+        "1.70",
+    )
+    assert found["trainable, M"] == "7.72"
+    assert found["s for 8"] == "0.800 / 0.400"
+    assert first[-3:] == ["0.92", "6.27", "0.032, 0.068, 0.089, 0.146, 0.2305"]
+    assert second[1:-3] == ["–"] * (len(heads) - 4)
+    assert "anomalib padim was not measured" in table.read_text("utf-8")
+    with (tmp_path / "complexity.csv").open(encoding="utf-8") as file:
+        assert next(csv.DictReader(file))["macs"] == "2620000000"
+    content = json.loads((tmp_path / "complexity.json").read_text("utf-8"))
+    assert content["rows"][0]["seconds"] == {"1": 0.2, "8": 0.8}
+    ElementTree.fromstring((tmp_path / "complexity.svg").read_text("utf-8"))
+
+
+def test_the_network_names_a_product_where_the_method_needs_one() -> None:
+    network, _ = create_network("uniad-query-pool", SMALL, TINY, products=3)
+    assert isinstance(network, Network)
+    with torch.inference_mode():
+        assert network(torch.randn(2, 3, 64, 64)).anomaly_map.shape == (2, 64, 64)

@@ -1,0 +1,67 @@
+"""`mintad export`: graphs that run without torch, for a bundle that is there already."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mintad.errors import MissingExtraError
+
+
+class Format(StrEnum):
+    """What a graph is written as."""
+
+    openvino = "openvino"
+    onnx = "onnx"
+
+
+class Precision(StrEnum):
+    """What a graph computes in."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    int8 = "int8"
+
+
+def export(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle or run folder.")],
+    data: Annotated[
+        list[str],
+        typer.Option(help="Folders or manifests; their good training images check the graphs."),
+    ],
+    to: Annotated[list[Format], typer.Option(help="Which graphs; several may be named.")] = [  # noqa: B006
+        Format.openvino
+    ],
+    precision: Annotated[
+        list[Precision], typer.Option(help="float32 is always made; others are added to it.")
+    ] = [Precision.float32],  # noqa: B006
+    layout: Annotated[str, typer.Option(help="How the data is laid out; auto finds out.")] = "auto",
+) -> None:
+    """Write a bundle's network as ONNX or OpenVINO, checked against torch, into the bundle."""
+    from mintad.bundle import load
+    from mintad.data import read
+
+    try:
+        from mintad.export.good_images import MOST_FOR_INT8, MOST_IMAGES, calibration_images
+        from mintad.export.graphs import export_bundle
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("Exporting", "train") from error
+
+    opened = load(bundle)
+    most = MOST_FOR_INT8 if Precision.int8 in precision else MOST_IMAGES
+    good = calibration_images(opened.manifest, read(*data, layout=layout), most)
+    result = export_bundle(
+        opened,
+        good,
+        formats=[kind.value for kind in to],
+        precisions=[kind.value for kind in precision],
+    )
+    for entry in result.manifest.graphs:
+        loss = "" if entry.auroc_change is None else f", AUROC {entry.auroc_change:+.4f}"
+        typer.echo(
+            f"{entry.format}:{entry.precision}  {entry.file}  map {entry.map_deviation:.1e}, "
+            f"score {entry.score_deviation:.1e} from torch on {entry.images} images{loss}"
+        )

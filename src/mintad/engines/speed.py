@@ -1,0 +1,120 @@
+"""How fast an engine is on this machine, and how much memory it takes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mintad.bundle import Bundle, load
+from mintad.engines.engine import Engine, open_engine
+from mintad.errors import BundleError
+
+BATCH_SIZE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Latencies of one prepared image in milliseconds, throughput in images per second.
+
+    `load_seconds` is the time until the first answer, `memory_mb` what the process that runs
+    nothing else holds at the end. Decoding and resizing are not in it.
+    """
+
+    engine: str
+    load_seconds: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    images_per_second: float
+    memory_mb: float | None
+
+
+def measure_apart(bundle: Bundle, engine: str, seconds: float) -> Speed:
+    """`measure` in a process of its own, so that its memory is that of this engine alone.
+
+    Raises `BundleError` where the engine does not run.
+    """
+    command = [sys.executable, "-m", __name__, str(bundle.path), engine, str(seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        cause = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+        raise BundleError(
+            f"The engine {engine} does not run {bundle.path}: {cause}.",
+            "Leave it out with --engine, or export the bundle once more.",
+        )
+    return Speed(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def measure(bundle: Bundle, engine: str, seconds: float) -> Speed:
+    """Latency at batch 1 and throughput at batches of 16, each for `seconds`, on noise."""
+    start = time.perf_counter()
+    live = open_engine(bundle, engine, live=True)
+    images, products = noise(bundle, 1)
+    live.predict(images, products)
+    ready = time.perf_counter() - start
+    times = latencies(live, bundle, seconds)
+    del live
+    rate = throughput(open_engine(bundle, engine), bundle, seconds)
+    p50, p95, p99 = np.percentile(times, [50, 95, 99]) * 1e3
+    return Speed(
+        engine=engine,
+        load_seconds=ready,
+        p50_ms=float(p50),
+        p95_ms=float(p95),
+        p99_ms=float(p99),
+        images_per_second=rate,
+        memory_mb=resident_memory(),
+    )
+
+
+def latencies(engine: Engine, bundle: Bundle, seconds: float, fewest: int = 5) -> list[float]:
+    """Seconds of each of as many single images as fit into `seconds`, at least `fewest`."""
+    images, products = noise(bundle, 1)
+    engine.predict(images, products)
+    times: list[float] = []
+    stop = time.perf_counter() + seconds
+    while len(times) < fewest or time.perf_counter() < stop:
+        start = time.perf_counter()
+        engine.predict(images, products)
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def throughput(engine: Engine, bundle: Bundle, seconds: float, fewest: int = 2) -> float:
+    """Images per second over as many batches as fit into `seconds`, at least `fewest`."""
+    images, products = noise(bundle, BATCH_SIZE)
+    engine.predict(images, products)
+    batches = 0
+    start = time.perf_counter()
+    while batches < fewest or time.perf_counter() - start < seconds:
+        engine.predict(images, products)
+        batches += 1
+    return batches * BATCH_SIZE / (time.perf_counter() - start)
+
+
+def noise(bundle: Bundle, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Prepared images `uint8 (count, h, w, 3)` of noise, and a product for each, `int64`."""
+    preprocessing = bundle.manifest.preprocessing
+    shape = (count, preprocessing.height, preprocessing.width, 3)
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    return images, np.arange(count, dtype=np.int64) % len(bundle.manifest.products)
+
+
+def resident_memory() -> float | None:
+    """What this process holds in memory, in megabytes; None where the system does not tell."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return None
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) / 1024
+
+
+if __name__ == "__main__":
+    _, path, name, duration = sys.argv
+    print(json.dumps(asdict(measure(load(path), name, float(duration)))))

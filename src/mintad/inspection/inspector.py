@@ -1,0 +1,212 @@
+"""The Inspector: a bundle and images in, one inspection per image out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mintad.bundle import Bundle, RawPrediction, load
+from mintad.data import MemoryImage, content_box, decode_image, prepare_image
+from mintad.engines.engine import Engine, open_engine
+from mintad.errors import ConfigError, ImageError
+from mintad.system.threads import map_ahead
+
+ImageInput = str | Path | MemoryImage | NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found on one image.
+
+    `raw_score` is raw, `score` the same on the scale of its product (0 = a usual good image);
+    higher = more anomalous. `anomaly_map` is `float32 (h, w)` on that scale, at the size of the
+    prepared image, where the picture itself, of `size` (height, width), fills `box` (top, left,
+    height, width).
+    `product_given` says whether the product was named by the caller or recognised, then with
+    `product_probability`. Where `error` is set the image could not be inspected, and nothing
+    else is.
+    """
+
+    name: str
+    product: str | None = None
+    product_given: bool = False
+    product_probability: float | None = None
+    raw_score: float | None = None
+    score: float | None = None
+    anomaly_map: NDArray[np.float32] | None = None
+    size: tuple[int, int] | None = None
+    box: tuple[int, int, int, int] | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    name: str
+    product: str | None
+    pixels: NDArray[np.uint8] | None = None
+    size: tuple[int, int] | None = None
+    box: tuple[int, int, int, int] | None = None
+    error: str | None = None
+
+
+class Inspector:
+    """Inspects images with one bundle: `Inspector("run")(["a.png", array, ...])`.
+
+    Calling it gives an iterator that reads ahead by a few batches, so that endless streams need
+    bounded memory. Decoding, the network and what the caller does with the results overlap. The
+    result of an image does not depend on its neighbours in the batch. `engine` is what
+    `open_engine` takes; with `batch_size=1` each image gets the whole machine and its result
+    comes as soon as it can, for cameras, while larger batches give the most images per second.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle | str | Path,
+        *,
+        engine: str | None = None,
+        batch_size: int = 16,
+        workers: int = 2,
+    ) -> None:
+        self.bundle = bundle if isinstance(bundle, Bundle) else load(bundle)
+        self.engine: Engine = open_engine(self.bundle, engine, live=batch_size == 1)
+        self.batch_size = batch_size
+        self.workers = workers
+        products = self.bundle.manifest.products
+        self._numbers = {product.name: number for number, product in enumerate(products)}
+        self._centre = np.array([product.centre for product in products])
+        self._spread = np.array([product.spread for product in products])
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """The products that the bundle knows."""
+        return self.bundle.manifest.product_names
+
+    def __call__(
+        self, images: Iterable[ImageInput], products: str | Sequence[str | None] | None = None
+    ) -> Iterator[Inspection]:
+        """One inspection per image, in order.
+
+        An image is a path, `uint8 (H, W, 3)` RGB pixels or a `MemoryImage`. `products` names
+        the product of all images, or of each (None: recognise it). Raises `ConfigError` for a
+        product that the bundle does not know, or for none where its method needs one. An image
+        that cannot be read gives an inspection with `error`; the stream goes on.
+        """
+        if isinstance(images, (str, Path)):
+            images = [images]
+        if products is None or isinstance(products, str):
+            self._number(products)
+        items = map_ahead(
+            self._read,
+            _paired(images, products),
+            workers=self.workers,
+            ahead=2 * self.batch_size,
+        )
+        try:
+            for inspections in map_ahead(
+                self._inspect, _batches(items, self.batch_size), workers=1, ahead=2
+            ):
+                yield from inspections
+        finally:
+            items.close()
+
+    def one(self, image: ImageInput, product: str | None = None) -> Inspection:
+        """The inspection of one image, at once: for a trigger that waits for its answer.
+
+        A stream's result comes no earlier than the next image does. Errors as with a call.
+        """
+        self._number(product)
+        return self._inspect([self._read((image, product))])[0]
+
+    def _read(self, pair: tuple[ImageInput, str | None]) -> _Item:
+        image, product = pair
+        if isinstance(image, np.ndarray):
+            image = MemoryImage("array", image)
+        source = image if isinstance(image, MemoryImage) else Path(image)
+        name = source.name if isinstance(source, MemoryImage) else str(source)
+        preprocessing = self.bundle.manifest.preprocessing
+        try:
+            decoded = decode_image(source, max_pixels=preprocessing.max_pixels)
+        except ImageError as error:
+            return _Item(name, product, error=str(error))
+        size = (decoded.shape[0], decoded.shape[1])
+        pixels = prepare_image(decoded, preprocessing)
+        return _Item(name, product, pixels, size, content_box(size, preprocessing))
+
+    def _inspect(self, batch: list[_Item]) -> list[Inspection]:
+        readable = [item for item in batch if item.pixels is not None]
+        found: Iterator[Inspection] = iter(())
+        if readable:
+            images = np.stack([item.pixels for item in readable if item.pixels is not None])
+            numbers = np.array([self._number(item.product) for item in readable], np.int64)
+            found = iter(self._results(readable, numbers, self.engine.predict(images, numbers)))
+        return [
+            Inspection(item.name, item.product, error=item.error)
+            if item.pixels is None
+            else next(found)
+            for item in batch
+        ]
+
+    def _results(
+        self, items: list[_Item], numbers: NDArray[np.int64], raw: RawPrediction
+    ) -> Iterator[Inspection]:
+        probabilities = None if raw.product_logits is None else _softmax(raw.product_logits)
+        for i, (item, number) in enumerate(zip(items, numbers, strict=True)):
+            recognised = None
+            if number < 0 and probabilities is not None:
+                number = int(probabilities[i].argmax())
+                recognised = float(probabilities[i, number])
+            centre, spread = (
+                (0.0, 1.0) if number < 0 else (self._centre[number], self._spread[number])
+            )
+            score = float(raw.raw_score[i])
+            yield Inspection(
+                name=item.name,
+                product=None if number < 0 else self.products[number],
+                product_given=item.product is not None,
+                product_probability=recognised,
+                raw_score=score,
+                score=(score - float(centre)) / float(spread),
+                anomaly_map=((raw.anomaly_map[i] - centre) / spread).astype(np.float32),
+                size=item.size,
+                box=item.box,
+            )
+
+    def _number(self, product: str | None) -> int:
+        if product is None:
+            if self.bundle.manifest.model.needs_product:
+                raise ConfigError(
+                    f"The method {self.bundle.manifest.model.name} recognises no product: it "
+                    "needs to be told the product of every image.",
+                    "Give it: --product NAME to inspect, --give-product to evaluate.",
+                )
+            return -1
+        if product not in self._numbers:
+            raise ConfigError(
+                f"The bundle does not know the product {product!r}.",
+                f"It knows: {', '.join(self.products)}.",
+            )
+        return self._numbers[product]
+
+
+def _batches(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
+    while batch := list(islice(items, size)):
+        yield batch
+
+
+def _paired(
+    images: Iterable[ImageInput], products: str | Sequence[str | None] | None
+) -> Iterator[tuple[ImageInput, str | None]]:
+    if products is None or isinstance(products, str):
+        return ((image, products) for image in images)
+    return zip(images, products, strict=True)
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    normalised: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
+    return normalised

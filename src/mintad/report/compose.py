@@ -1,0 +1,129 @@
+"""Makes the HTML report of a bundle on a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mintad.data import Dataset, decode_image
+from mintad.inspection import Inspector
+from mintad.inspection.heatmap import HEATMAP_RANGE
+from mintad.metrics.evaluation import Evaluation, evaluate, inspect_samples, sample_mask
+from mintad.report.contents import Example, Kind, ReportData, pick_examples
+from mintad.report.html import write_report
+
+if TYPE_CHECKING:
+    from mintad.api import Progress
+    from mintad.bundle import Bundle
+
+
+def make_report(
+    bundle: Bundle | str | Path,
+    dataset: Dataset,
+    out: Path,
+    *,
+    engine: str | None = None,
+    examples: int = 6,
+    give_product: bool = False,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Evaluates `bundle` on `dataset` and writes the page to `out`; the evaluation.
+
+    The product of an image is recognised by the model unless `give_product`.
+    """
+    inspector = Inspector(bundle, engine=engine)
+    result = evaluate(
+        inspector,
+        dataset,
+        give_product=give_product,
+        progress=None if progress is None else lambda done, n: progress("images", done, n),
+    )
+    manifest = inspector.bundle.manifest
+    data = ReportData(
+        title=f"{manifest.model.name}: one model, {len(result.metrics.scores)} products",
+        evaluation=result.to_json(),
+        details=_details(inspector, result),
+        scores=result.metrics.scores,
+        examples=_examples(inspector, result, examples, give_product),
+        scale=dict.fromkeys(result.metrics.scores, HEATMAP_RANGE),
+        licences=manifest.licences,
+    )
+    write_report(data, out)
+    return result
+
+
+def _examples(
+    inspector: Inspector, result: Evaluation, count: int, give_product: bool
+) -> list[Example]:
+    """The worst false alarms and misses of each product, inspected once more for their maps."""
+    picks = pick_examples(
+        [sample.product for sample in result.samples],
+        np.array([inspection.score for inspection in result.inspections], np.float64),
+        np.array([sample.label for sample in result.samples], np.int64),
+        count,
+    )
+    wanted: list[tuple[Kind, int]] = [
+        (kind, index)
+        for kinds in picks.values()
+        for kind in ("false alarm", "miss")
+        for index in kinds[kind]
+    ]
+    samples = [result.samples[index] for _, index in wanted]
+    found: list[Example] = []
+    for (kind, _), (sample, inspection) in zip(
+        wanted, inspect_samples(inspector, samples, give_product=give_product), strict=True
+    ):
+        assert inspection.anomaly_map is not None
+        assert inspection.score is not None
+        assert sample.label is not None
+        image = decode_image(sample.image)
+        size = (image.shape[0], image.shape[1])
+        found.append(
+            Example(
+                product=sample.product,
+                name=sample.name,
+                kind=kind,
+                label=sample.label,
+                defect_type=sample.defect_type,
+                score=inspection.score,
+                predicted_product=inspection.product,
+                image=image,
+                mask=sample_mask(sample, size) if sample.label else None,
+                anomaly_map=inspection.anomaly_map,
+                box=inspection.box,
+            )
+        )
+    return found
+
+
+def _details(inspector: Inspector, result: Evaluation) -> dict[str, str]:
+    manifest = inspector.bundle.manifest
+    size: NDArray[np.int64] = np.array([entry.bytes for entry in manifest.files.values()])
+    return {
+        "Model": f"{manifest.model.name}, {manifest.model.parameters:,} parameters",
+        "Recipe": f"{manifest.recipe.get('name')}, seed {manifest.recipe.get('seed')}",
+        "Backbone": f"{manifest.backbone.name}, stages {list(manifest.backbone.stages)}, "
+        f"{manifest.backbone.channels} channels, weights: {manifest.backbone.weights_source}",
+        "Image size": f"{manifest.preprocessing.width}x{manifest.preprocessing.height}, "
+        f"{manifest.preprocessing.resize}; metrics at that size",
+        "Training images": f"{sum(product.train_images for product in manifest.products):,} good",
+        "Products recognised": _recognised(result),
+        "Scores": result.config["scores"],
+        "Size of the bundle": f"{size.sum() / 1e6:.1f} MB",
+        "Trained": manifest.created,
+        "Versions": ", ".join(f"{name} {number}" for name, number in manifest.versions.items()),
+    }
+
+
+def _recognised(result: Evaluation) -> str:
+    if result.config["product_given"]:
+        return "given"
+    accuracy = result.config["product_accuracy"]
+    return (
+        "none: the method recognises none"
+        if accuracy is None
+        else f"{accuracy:.2%} of the test images"
+    )

@@ -1,0 +1,349 @@
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import pickle
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mintad.backbones import (
+    Backbone,
+    BackboneConfig,
+    FeatureCache,
+    cache,
+    create_backbone,
+    stream_features,
+)
+from mintad.data import MemoryImage, Preprocessing, Sample
+from mintad.errors import ImageError, StorageError, WeightsError
+from mintad.system.directory import default_cache_directory
+
+NAME = "timm:mobilenetv3_small_050"
+
+
+def build() -> Backbone:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        config = BackboneConfig(name=NAME, weights="random", input_size=(64, 64), stages=(1, 2))
+        return create_backbone(config)
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return build()
+
+
+@pytest.fixture
+def preprocessing(backbone: Backbone) -> Preprocessing:
+    return backbone.preprocessing()
+
+
+@pytest.fixture
+def calls(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One number for each run of the backbone: the size of its batch."""
+    sizes: list[int] = []
+    forward = Backbone.forward
+
+    def counted(self: Backbone, images: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(images))
+        return forward(self, images)
+
+    monkeypatch.setattr(Backbone, "forward", counted)
+    return sizes
+
+
+def picture(seed: int) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (48, 56, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def make(*seeds: int) -> list[Sample]:
+    return [Sample("nut", "train", MemoryImage(f"{seed}.png", picture(seed))) for seed in seeds]
+
+
+def streamed(samples: list[Sample], backbone: Backbone, **options: Any) -> np.ndarray:
+    parts = list(stream_features(samples, backbone, backbone.preprocessing(), **options))
+    indices = np.concatenate([indices for indices, _ in parts])
+    assert indices.tolist() == list(range(len(samples)))
+    return np.concatenate([tokens for _, tokens in parts])
+
+
+def test_tokens_are_the_backbones_maps_row_by_row(
+    tmp_path: Path, backbone: Backbone, preprocessing: Preprocessing
+) -> None:
+    from mintad.data import decode_image, normalise, prepare_image
+
+    samples = make(0, 1, 2)
+    table = FeatureCache(tmp_path).features(samples, backbone, preprocessing)
+    assert table.grid == (4, 4)
+    assert table.channels == backbone.channels
+    assert len(table) == 3
+    images = np.stack([prepare_image(decode_image(s.image), preprocessing) for s in samples])
+    with torch.inference_mode():
+        maps = backbone(torch.from_numpy(normalise(images, preprocessing))).numpy()
+    result = table[np.array([2, 0])]
+    assert result.dtype == np.float16
+    expected = maps[[2, 0]].reshape(2, backbone.channels, 16).transpose(0, 2, 1)
+    np.testing.assert_allclose(result, expected, rtol=2e-3, atol=2e-3)
+
+
+def test_stream_and_cache_agree_to_the_bit(
+    tmp_path: Path, backbone: Backbone, preprocessing: Preprocessing
+) -> None:
+    samples = make(*range(11))
+    options = {"batch_size": 4, "workers": 0}
+    FeatureCache(tmp_path).features(samples[5:8], backbone, preprocessing, **options)
+    table = FeatureCache(tmp_path).features(samples, backbone, preprocessing, **options)
+    expected = streamed(samples, backbone, **options)
+    assert np.array_equal(table[np.arange(11)], expected)
+    assert np.array_equal(table[[7, 7, 0]], expected[[7, 7, 0]])
+    assert table[[]].shape == (0, 16, backbone.channels)
+
+
+def test_what_is_cached_never_runs_again(
+    tmp_path: Path, backbone: Backbone, preprocessing: Preprocessing, calls: list[int]
+) -> None:
+    FeatureCache(tmp_path).features(make(0, 1, 2), backbone, preprocessing)
+    assert len(calls) == 1
+    FeatureCache(tmp_path).features(make(2, 0, 1, 0), backbone, preprocessing)
+    assert len(calls) == 1
+    told: list[tuple[int, int]] = []
+    FeatureCache(tmp_path).features(
+        make(0, 1, 2, 3, 4, 3),
+        backbone,
+        preprocessing,
+        batch_size=1,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert len(calls) == 3
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_the_key_is_the_content_not_the_path(
+    tmp_path: Path, backbone: Backbone, preprocessing: Preprocessing, calls: list[int]
+) -> None:
+    store = FeatureCache(tmp_path / "cache")
+    first, second = tmp_path / "a.png", tmp_path / "b.png"
+    first.write_bytes(picture(0))
+    before = store.features([Sample("nut", "train", first)], backbone, preprocessing)[[0]]
+    second.write_bytes(picture(0))
+    again = store.features([Sample("bolt", "test", second)], backbone, preprocessing)[[0]]
+    assert len(calls) == 1
+    assert np.array_equal(before, again)
+    first.write_bytes(picture(1))
+    changed = store.features([Sample("nut", "train", first)], backbone, preprocessing)[[0]]
+    assert len(calls) == 2
+    assert not np.array_equal(before, changed)
+
+
+def test_the_key_holds_preprocessing_and_backbone(
+    tmp_path: Path, backbone: Backbone, preprocessing: Preprocessing, calls: list[int]
+) -> None:
+    store = FeatureCache(tmp_path)
+    store.features(make(0), backbone, preprocessing)
+    store.features(make(0), backbone, preprocessing.model_copy(update={"resize": "pad"}))
+    store.features(make(0), backbone, preprocessing.model_copy(update={"max_pixels": 10_000}))
+    other = build()
+    with torch.no_grad():
+        next(other.parameters()).mul_(1.01)
+    store.features(make(0), other, preprocessing)
+    assert len(calls) == 3
+    assert store.size().folders == 3
+
+
+def test_size_and_clear_touch_nothing_else(
+    tmp_path: Path, backbone: Backbone, preprocessing: Preprocessing
+) -> None:
+    store = FeatureCache(tmp_path)
+    foreign = tmp_path / "features" / "mine" / "array.npy"
+    foreign.parent.mkdir(parents=True)
+    np.save(foreign, np.zeros(3))
+    table = store.features(make(0, 1), backbone, preprocessing)
+    size = store.size()
+    assert (size.folders, size.shards, size.images) == (1, 1, 2)
+    assert size.bytes == 2 * 16 * backbone.channels * 2
+    assert store.clear() == size
+    assert store.size() == cache.CacheSize(0, 0, 0, 0)
+    assert foreign.exists()
+    assert [path.name for path in (tmp_path / "features").iterdir()] == ["mine"]
+    if os.name == "posix":
+        assert np.isfinite(table[[0, 1]]).all()  # an open table outlives its files
+
+
+def test_the_table_survives_pickling(
+    tmp_path: Path, backbone: Backbone, preprocessing: Preprocessing
+) -> None:
+    table = FeatureCache(tmp_path).features(make(0, 1), backbone, preprocessing)
+    copy = pickle.loads(pickle.dumps(table))
+    assert len(pickle.dumps(table)) < 2000
+    assert np.array_equal(copy[[1, 0]], table[[1, 0]])
+
+
+def test_shards_are_written_as_the_run_goes(
+    tmp_path: Path, backbone: Backbone, preprocessing: Preprocessing, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(cache, "SHARD_BYTES", 1)
+    store = FeatureCache(tmp_path)
+    seen: list[int] = []
+    table = store.features(
+        make(*range(6)),
+        backbone,
+        preprocessing,
+        batch_size=2,
+        progress=lambda *_: seen.append(store.size().images),
+    )
+    assert seen == [2, 4, 6]
+    monkeypatch.undo()
+    assert np.array_equal(table[np.arange(6)], streamed(make(*range(6)), backbone, batch_size=2))
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, ImageError])
+def test_a_broken_off_run_keeps_what_it_did(
+    tmp_path: Path,
+    backbone: Backbone,
+    preprocessing: Preprocessing,
+    calls: list[int],
+    stop: type[BaseException],
+) -> None:
+    samples = make(*range(4))
+    store = FeatureCache(tmp_path)
+
+    def interrupt(done: int, total: int) -> None:
+        if stop is KeyboardInterrupt and done == 4:
+            raise KeyboardInterrupt
+
+    broken = [Sample("nut", "train", MemoryImage("bad.png", b"no image"))]
+    with pytest.raises(stop):
+        store.features(samples + broken, backbone, preprocessing, batch_size=2, progress=interrupt)
+    assert store.size().images == 4
+    assert not list(tmp_path.rglob("*.tmp"))
+    runs = len(calls)
+    store.features(samples, backbone, preprocessing)
+    assert len(calls) == runs
+
+
+def test_leavings_of_a_killed_writer_are_ignored(
+    tmp_path: Path, backbone: Backbone, preprocessing: Preprocessing, calls: list[int]
+) -> None:
+    store = FeatureCache(tmp_path)
+    expected = store.features(make(0, 1, 2), backbone, preprocessing)[np.arange(3)].copy()
+    (shard,) = tmp_path.rglob("*.npy")
+    whole = shard.read_bytes()
+    for number, length in enumerate((0, 5, 100, len(whole) // 2, len(whole) - 70, len(whole) - 1)):
+        shard.with_name(f"cut{number}.npy").write_bytes(whole[:length])
+    shard.unlink()
+    young, old = (shard.with_name(f".{name}.npy.1.tmp") for name in ("young", "old"))
+    for file in (young, old):
+        file.write_bytes(whole[:50])
+    os.utime(old, (time.time() - 2 * cache.TEMPORARY_AGE,) * 2)
+    table = store.features(make(0, 1, 2), backbone, preprocessing)
+    assert len(calls) == 2
+    assert np.array_equal(table[np.arange(3)], expected)
+    assert young.exists()
+    assert not old.exists()
+
+
+def fill(directory: Path, start: Any) -> None:
+    """What each of the two processes does; the result lies in a file named by the process."""
+    torch.set_num_threads(1)
+    network = build()
+    start.wait(60)
+    table = FeatureCache(directory).features(
+        make(*range(12)), network, network.preprocessing(), batch_size=3
+    )
+    np.save(directory / f"result-{os.getpid()}.npy", table[np.arange(12)])
+
+
+def test_two_processes_at_once(
+    tmp_path: Path, backbone: Backbone, calls: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "SHARD_BYTES", 1)
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(2)
+    other = context.Process(target=fill, args=(tmp_path, start))
+    threads = torch.get_num_threads()
+    other.start()
+    fill(tmp_path, start)
+    torch.set_num_threads(threads)
+    other.join(120)
+    assert other.exitcode == 0
+    first, second = (np.load(path) for path in tmp_path.glob("result-*.npy"))
+    assert np.array_equal(first, second)
+    calls.clear()
+    table = FeatureCache(tmp_path).features(make(*range(12)), backbone, backbone.preprocessing())
+    assert not calls
+    assert np.array_equal(table[np.arange(12)], first)
+
+
+def test_too_little_space_is_told_before_the_start(
+    tmp_path: Path,
+    backbone: Backbone,
+    preprocessing: Preprocessing,
+    calls: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import shutil
+
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=100))
+    with pytest.raises(StorageError, match="only 0 MB are free") as caught:
+        FeatureCache(tmp_path).features(make(0), backbone, preprocessing)
+    assert str(tmp_path) in caught.value.problem
+    assert "--no-cache" in caught.value.mend
+    assert not calls
+
+
+def test_a_disk_that_fills_up_leaves_whole_shards(
+    tmp_path: Path, backbone: Backbone, preprocessing: Preprocessing, monkeypatch: Any
+) -> None:
+    import errno
+
+    monkeypatch.setattr(cache, "SHARD_BYTES", 1)
+    store = FeatureCache(tmp_path)
+    synced = os.fsync
+
+    def full(descriptor: int) -> None:
+        if len(list(tmp_path.rglob("[!.]*.npy"))) >= 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        synced(descriptor)
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StorageError, match="full"):
+        store.features(make(*range(6)), backbone, preprocessing, batch_size=1)
+    assert store.size().images == 2
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_values_beyond_half_precision_are_clipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = build()
+    forward = Backbone.forward
+    monkeypatch.setattr(Backbone, "forward", lambda self, x: forward(self, x) * 1e9)
+    tokens = streamed(make(0), backbone)
+    assert np.isfinite(tokens).all()
+    assert np.abs(tokens).max() == 65504
+    monkeypatch.setattr(Backbone, "forward", lambda self, x: forward(self, x) * float("nan"))
+    with pytest.raises(WeightsError, match="not numbers"):
+        streamed(make(0), backbone)
+
+
+def test_no_images(tmp_path: Path, backbone: Backbone, preprocessing: Preprocessing) -> None:
+    table = FeatureCache(tmp_path).features([], backbone, preprocessing)
+    assert len(table) == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_default_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MINTAD_CACHE", str(tmp_path))
+    assert default_cache_directory() == tmp_path == FeatureCache().directory
+    monkeypatch.delenv("MINTAD_CACHE")
+    assert default_cache_directory().name == "mintad"
