@@ -14,11 +14,12 @@ pytest.importorskip("onnxruntime")
 
 import torch
 
-from mintad.assembly import Network, write_onnx
+from mintad.assembly import Network
 from mintad.backbones import BackboneConfig, create_backbone
 from mintad.backbones.student import create_student
 from mintad.bundle import RawPrediction
 from mintad.engines.deviation import deviation
+from mintad.export.graph import write_onnx
 from mintad.export.graph_files import OnnxFile, OpenVinoFile, write_openvino
 from mintad.models import InputShape, create_model, list_models, model_class
 
