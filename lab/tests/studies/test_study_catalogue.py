@@ -9,12 +9,10 @@ pytest.importorskip("torch")
 from mintad.errors import ConfigError
 from mintad.models import model_config
 from mintad.training.recipe import load_recipe
-from mintad_lab.studies.catalogue import COMPLEXITY, find_study, list_studies, published_figures
-
-TRAINED = [name for name in list_studies() if name != COMPLEXITY]
+from mintad_lab.studies.catalogue import find_study, list_studies, published_figures
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", list_studies())
 def test_every_row_is_a_recipe_whose_switches_its_method_takes(name: str) -> None:
     study = find_study(name)
     for setting in study.settings:
@@ -22,7 +20,7 @@ def test_every_row_is_a_recipe_whose_switches_its_method_takes(name: str) -> Non
         model_config(recipe.model, recipe.switches)
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", list_studies())
 def test_rows_differ_in_what_they_set_and_share_the_budget(name: str) -> None:
     settings = find_study(name).settings
     recipes = [load_recipe(one.recipe, one.overrides) for one in settings]
@@ -37,10 +35,9 @@ def test_published_figures_belong_to_rows_and_say_what_they_were_measured_on(nam
     published = published_figures()[name]
     assert published["table"].startswith(("Table ", "SNL"))
     assert published["measured_on"]
-    if name != COMPLEXITY:
-        rows = {setting.name for setting in find_study(name).settings}
-        assert set(published["rows"]) <= rows
-        assert all(0.4 < figure["i_auroc"] < 1 for figure in published["rows"].values())
+    rows = {setting.name for setting in find_study(name).settings}
+    assert set(published["rows"]) <= rows
+    assert all(0.4 < figure["i_auroc"] < 1 for figure in published["rows"].values())
 
 
 def test_the_components_are_switched_off_one_by_one() -> None:
@@ -83,7 +80,7 @@ def test_rows_are_chosen_by_name() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: find_study("nothing"), "no study named 'nothing'.*class-aware.*complexity"),
+        (lambda: find_study("nothing"), "no study named 'nothing'.*class-aware.*snl"),
         (
             lambda: find_study("prompts").choose(["labels"]),
             "no row 'labels'.*image, label, feature",

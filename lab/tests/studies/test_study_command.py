@@ -61,7 +61,6 @@ def test_a_study_writes_its_table_and_goes_on_where_it_stood(
         ((), "No study is named"),
         (("nothing",), "no study named 'nothing'"),
         (("prompts", "--rows", "x"), "no row 'x'"),
-        (("complexity", "--rows", "x"), "no row 'x'"),
         (("prompts", "--seeds", "many"), "names no seeds"),
         (("prompts", "--set", "switches.heads=3"), "The row image: "),
         (("prompts", "--recipe", "nothing"), "no recipe named"),
@@ -70,7 +69,7 @@ def test_a_study_writes_its_table_and_goes_on_where_it_stood(
 def test_what_cannot_be_is_refused(
     lab_command: Command, tree: Path, tmp_path: Path, words: tuple[str, ...], message: str
 ) -> None:
-    data = [] if not words or words[0] == "complexity" else [tree]
+    data = [tree] if words else []
     status, _, error = lab_command(
         "study", *words[:1], *data, *words[1:], "--out", tmp_path / "out"
     )
@@ -88,7 +87,7 @@ def test_without_images_a_study_says_so(lab_command: Command) -> None:
 def test_the_list_names_every_study_and_row(lab_command: Command) -> None:
     status, out, _ = lab_command("study", "--list")
     assert status == 0
-    for name in ("unified-vs-separate:", "  adaptor + classification", "complexity:", "  uniad"):
+    for name in ("unified-vs-separate:", "  adaptor + classification", "  uniad"):
         assert f"\n{name}" in out
 
 

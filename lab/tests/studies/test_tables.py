@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("torch")
 
 from mintad.metrics.streaming import METRICS
-from mintad_lab.studies.plot import Mark, dot_plot
+from mintad_lab.drawing.dot_plot import Mark, dot_plot
 from mintad_lab.studies.setting import Row, Setting, spread_of
 from mintad_lab.studies.table import write_table
 

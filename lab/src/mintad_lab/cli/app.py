@@ -8,6 +8,7 @@ import typer
 
 from mintad.cli.app import Commands
 from mintad_lab.cli.bench import bench
+from mintad_lab.cli.complexity import complexity
 from mintad_lab.cli.inside import inside
 from mintad_lab.cli.study import study
 from mintad_lab.cli.toy import toy
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (study, bench, toy, inside):
+for command in (study, bench, complexity, toy, inside):
     app.command()(command)
 
 

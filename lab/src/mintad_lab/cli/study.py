@@ -47,16 +47,14 @@ def study(
     keep_bundles: Annotated[
         bool, typer.Option("--keep-bundles", help="Keep the bundle of every run.")
     ] = False,
-    products: Annotated[int, typer.Option(min=1, help="Products, for complexity.")] = 15,
-    repeats: Annotated[int, typer.Option(min=1, help="Timed repeats, for complexity.")] = 3,
 ) -> None:
     """Run a comparison of the MINT-AD paper: a table over seeds, and a plot.
 
     What a stopped study has finished is kept; the same command goes on.
     """
     try:
-        from mintad_lab.studies.catalogue import COMPLEXITY, find_study
-        from mintad_lab.studies.study import run_complexity, run_study
+        from mintad_lab.studies.catalogue import find_study
+        from mintad_lab.studies.study import run_study
     except ModuleNotFoundError as error:
         raise MissingExtraError("A study", "train") from error
     from mintad.cli.app import progress_bar
@@ -68,34 +66,28 @@ def study(
     if name is None:
         raise ConfigError("No study is named.", "Name one; mintad-lab study --list shows them all.")
     chosen = [row.strip() for text in rows or () for row in text.split(",")]
-    if name == COMPLEXITY:
+    find_study(name)
+    numbers = parse_seeds(seeds)
+    fields = list(set_ or []) + ([] if epochs is None else [f"training.epochs={epochs}"])
+    dataset = read(*(data or ()), layout=layout)
+    try:
         with progress_bar() as progress:
-            table = run_complexity(
-                out, products=products, repeats=repeats, rows=chosen, progress=progress
+            table = run_study(
+                name,
+                dataset,
+                out,
+                recipe=recipe,
+                overrides=fields,
+                rows=chosen,
+                seeds=numbers,
+                cache=cache,
+                keep_bundles=keep_bundles,
+                progress=progress,
+                echo=typer.echo,
             )
-    else:
-        find_study(name)
-        numbers = parse_seeds(seeds)
-        fields = list(set_ or []) + ([] if epochs is None else [f"training.epochs={epochs}"])
-        dataset = read(*(data or ()), layout=layout)
-        try:
-            with progress_bar() as progress:
-                table = run_study(
-                    name,
-                    dataset,
-                    out,
-                    recipe=recipe,
-                    overrides=fields,
-                    rows=chosen,
-                    seeds=numbers,
-                    cache=cache,
-                    keep_bundles=keep_bundles,
-                    progress=progress,
-                    echo=typer.echo,
-                )
-        except (KeyboardInterrupt, StorageError):
-            typer.echo(f"{out} keeps what is finished; the same command goes on.", err=True)
-            raise
+    except (KeyboardInterrupt, StorageError):
+        typer.echo(f"{out} keeps what is finished; the same command goes on.", err=True)
+        raise
     typer.echo(table.read_text(encoding="utf-8"))
     typer.echo(f"table: {table}")
 
@@ -116,14 +108,10 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def _listing() -> str:
-    from mintad_lab.studies.catalogue import COMPLEXITY, find_study, list_studies
-    from mintad_lab.studies.complexity import list_rows
+    from mintad_lab.studies.catalogue import find_study, list_studies
 
     lines = []
     for name in list_studies():
-        if name == COMPLEXITY:
-            lines += [f"{name}: What does each method cost? Needs no images.", *list_rows(), ""]
-            continue
         study = find_study(name)
         paper = f"MINT-AD's {study.paper}"
         lines += [f"{name}: {study.question} ({paper})", *(row.name for row in study.settings), ""]

@@ -16,8 +16,6 @@ from typing import Any
 from mintad.errors import ConfigError
 from mintad_lab.studies.setting import Setting
 
-COMPLEXITY = "complexity"
-
 Overrides = tuple[str, ...]
 
 
@@ -71,14 +69,11 @@ class Study:
 
 def list_studies() -> list[str]:
     """The names of all studies."""
-    return [*_STUDIES, COMPLEXITY]
+    return list(_STUDIES)
 
 
 def find_study(name: str) -> Study:
-    """A study by name, except `complexity`, which trains nothing.
-
-    Raises `ConfigError` for an unknown one.
-    """
+    """A study by name. Raises `ConfigError` for an unknown one."""
     if name not in _STUDIES:
         raise ConfigError(
             f"There is no study named {name!r}.", f"Choose one of: {', '.join(list_studies())}."

@@ -6,10 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mintad.data import Dataset
-from mintad.errors import ConfigError
-from mintad_lab.studies.catalogue import COMPLEXITY, find_study
-from mintad_lab.studies.complexity import list_rows, measure_all
-from mintad_lab.studies.complexity_table import write_complexity
+from mintad_lab.studies.catalogue import find_study
 from mintad_lab.studies.running import Progress, run_settings
 from mintad_lab.studies.setting import Result, Row
 from mintad_lab.studies.table import write_table
@@ -61,35 +58,6 @@ def run_study(
             finished=finished,
         )
     )
-
-
-def run_complexity(
-    out: str | Path,
-    *,
-    products: int = 15,
-    repeats: int = 3,
-    rows: Sequence[str] = (),
-    progress: Progress | None = None,
-) -> Path:
-    """Measures what methods cost and writes `out/complexity.md` and its like; the path.
-
-    Each method's figures are kept in `out/complexity` as soon as they are found.
-    Raises `ConfigError` for an unknown row.
-    """
-    known = list_rows()
-    for row in rows:
-        if row not in known:
-            raise ConfigError(
-                f"The study complexity has no row {row!r}.", f"Its rows: {', '.join(known)}."
-            )
-    costs = measure_all(
-        products=products,
-        repeats=repeats,
-        rows=tuple(rows),
-        keep=Path(out) / COMPLEXITY,
-        progress=progress,
-    )
-    return write_complexity(costs, out, products=products, repeats=repeats)
 
 
 def describe_result(result: Result) -> str:

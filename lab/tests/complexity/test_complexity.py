@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -18,19 +19,21 @@ from torch import nn
 from mintad.backbones import BackboneConfig
 from mintad.layers.attention import Attention
 from mintad.models import list_models
-from mintad_lab.studies import complexity
-from mintad_lab.studies.complexity import (
+from mintad_lab.complexity import measuring
+from mintad_lab.complexity.measuring import (
     PAPER_BACKBONE,
     Cost,
     Network,
     create_network,
-    list_rows,
     measure_all,
     measure_method,
     multiplications,
+    subjects,
 )
-from mintad_lab.studies.complexity_table import write_complexity
-from mintad_lab.studies.peers import PEERS, create_peer
+from mintad_lab.complexity.peers import PEERS, create_peer
+from mintad_lab.complexity.table import write_complexity
+
+Command = Callable[..., tuple[int, str, str]]
 
 TINY = BackboneConfig(
     name="timm:test_efficientnet", stages=(1, 2), weights="random", input_size=(64, 64), stride=8
@@ -95,9 +98,7 @@ def test_the_closed_form_is_memory_and_not_trained() -> None:
 
 
 def test_every_method_has_a_row() -> None:
-    rows = list_rows()
-    assert set(list_models()) <= set(rows)
-    assert set(PEERS) <= set(rows)
+    assert {subject[0] for subject in subjects()} >= set(list_models())
 
 
 def test_a_method_that_cannot_be_built_says_why() -> None:
@@ -128,11 +129,11 @@ def test_a_peer_maps_images_to_anomaly_maps(name: str) -> None:
 def test_what_is_measured_is_kept_under_its_conditions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(complexity, "PAPER_BACKBONE", TINY)
+    monkeypatch.setattr(measuring, "PAPER_BACKBONE", TINY)
     options: dict[str, Any] = {"rows": ("uniad",), "repeats": 1, "keep": tmp_path}
     first = measure_all(batches=(1,), **options)
     with monkeypatch.context() as patch:
-        patch.setattr(complexity, "measure_method", None)
+        patch.setattr(measuring, "measure_method", None)
         assert measure_all(batches=(1,), **options) == first
     assert set(measure_all(batches=(2,), **options)[0].seconds) == {2}
 
@@ -144,7 +145,7 @@ def test_batches_are_timed_in_their_size(monkeypatch: pytest.MonkeyPatch) -> Non
         def forward(self, images: torch.Tensor) -> None:
             seen.append(len(images))
 
-    found = complexity.batch_seconds(Counting(), 8, 2, (1, 4))
+    found = measuring.batch_seconds(Counting(), 8, 2, (1, 4))
     assert seen == [1] * 3 + [4] * 3
     assert list(found) == [1, 4]
 
@@ -190,3 +191,10 @@ def test_the_network_names_a_product_where_the_method_needs_one() -> None:
     assert isinstance(network, Network)
     with torch.inference_mode():
         assert network(torch.randn(2, 3, 64, 64)).anomaly_map.shape == (2, 64, 64)
+
+
+def test_an_unknown_method_is_refused(lab_command: Command, tmp_path: Path) -> None:
+    status, _, error = lab_command("complexity", "--rows", "x", "--out", tmp_path / "out")
+    assert status == 2
+    assert "No method is named 'x'" in error
+    assert not (tmp_path / "out").exists()

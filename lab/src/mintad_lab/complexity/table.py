@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from mintad.system.files import write_json, write_text
 from mintad.system.processor import measured_on
 from mintad.system.provenance import git_state, package_versions
-from mintad_lab.studies.catalogue import COMPLEXITY, published_figures
-from mintad_lab.studies.complexity import BATCHES, Cost
-from mintad_lab.studies.plot import Mark, dot_plot
-from mintad_lab.studies.table import DASH
+from mintad_lab.complexity.measuring import BATCHES, Cost
+from mintad_lab.drawing.dot_plot import Mark, dot_plot
+
+DASH = "–"
 
 NOTES = (
     "Multiplications are those of matrix products and convolutions for one image: 1 GMAC is a "
@@ -30,7 +32,7 @@ def write_complexity(
 ) -> Path:
     """Writes `complexity.md`, `.csv`, `.json` and `.svg` into `out`; the path of the first."""
     out = Path(out)
-    paper = published_figures()[COMPLEXITY]
+    paper = published_figures()
     about = {
         "products": products,
         "repeats": repeats,
@@ -44,6 +46,12 @@ def write_complexity(
     write_json(out / "complexity.json", {**about, "rows": [asdict(cost) for cost in costs]})
     write_text(out / "complexity.svg", plot(costs))
     return out / "complexity.md"
+
+
+def published_figures() -> dict[str, Any]:
+    """What the paper prints: `table`, `measured_on` and `rows`."""
+    file = resources.files("mintad_lab.complexity") / "published.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 def markdown(costs: Sequence[Cost], paper: Mapping[str, Any], products: int, repeats: int) -> str:

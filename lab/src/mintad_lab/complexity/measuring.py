@@ -21,14 +21,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mintad.backbones import BackboneConfig, create_backbone
 from mintad.backbones.student import create_student
-from mintad.errors import MintadError
+from mintad.errors import ConfigError, MintadError
 from mintad.models import AnomalyModel, create_model, list_models, model_class
 from mintad.system.files import write_json
 from mintad.system.provenance import package_versions
 from mintad.training.recipe import list_recipes, load_recipe
 from mintad.training.shape import input_shape
-from mintad_lab.studies.peers import PEERS, create_peer
-from mintad_lab.studies.setting import slug
+from mintad_lab.complexity.peers import PEERS, create_peer
 
 BATCHES = (1, 8, 16, 32, 64)
 TEXT_CHANNELS = 384
@@ -243,16 +242,22 @@ def measure_all(
     """The cost of every method of mintad and of anomalib's peers; of `rows` alone where named.
 
     With a folder `keep` each method's figures are written there as soon as they are found, and
-    those that were found under the same conditions are taken from there.
+    those that were found under the same conditions are taken from there. Raises `ConfigError`
+    for an unknown row.
     """
     found = {subject[0]: subject for subject in subjects()}
+    unknown = [name for name in rows if name not in found and name not in PEERS]
+    if unknown:
+        raise ConfigError(
+            f"No method is named {unknown[0]!r}.", f"Choose among: {', '.join([*found, *PEERS])}."
+        )
     names = [name for name in (*found, *PEERS) if not rows or name in rows]
     conditions = [products, repeats, list(batches), torch.get_num_threads(), package_versions()]
     costs = []
     for number, name in enumerate(names):
         if progress is not None:
             progress("rows", number, len(names))
-        file = None if keep is None else keep / f"{slug(name)}.json"
+        file = None if keep is None else keep / f"{name.replace(' ', '-')}.json"
         cost = None if file is None else _kept(file, conditions)
         if cost is None:
             cost = (
@@ -278,8 +283,3 @@ def _kept(file: Path, conditions: list[Any]) -> Cost | None:
         return Cost(**cost)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def list_rows() -> list[str]:
-    """The names of all that is measured."""
-    return [*(subject[0] for subject in subjects()), *PEERS]

@@ -1,0 +1,1 @@
+"""What each method costs: multiplications, parameters, seconds (MINT-AD, Table 6)."""

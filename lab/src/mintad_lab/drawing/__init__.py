@@ -1,0 +1,1 @@
+"""Figures as SVG: panels, curves and plots of marks."""
