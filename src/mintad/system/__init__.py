@@ -1,1 +1,28 @@
 """What every room needs of the machine: files, the cache folder, threads, the processor."""
+
+from mintad.system.directory import default_cache_directory
+from mintad.system.files import (
+    file_digest,
+    read_json,
+    replacing,
+    write_bytes,
+    write_json,
+    write_text,
+)
+from mintad.system.processor import measured_on
+from mintad.system.provenance import git_state, package_versions
+from mintad.system.threads import core_count
+
+__all__ = [
+    "core_count",
+    "default_cache_directory",
+    "file_digest",
+    "git_state",
+    "measured_on",
+    "package_versions",
+    "read_json",
+    "replacing",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
