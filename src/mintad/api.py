@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,7 @@ from mintad.inspection import Inspector
 
 if TYPE_CHECKING:
     from mintad.metrics.evaluation import Evaluation
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+    from mintad.system.progress import Progress
 
 
 def train(
@@ -72,7 +70,7 @@ def evaluate(
         Inspector(bundle, engine=engine),
         as_dataset(data),
         give_product=give_product,
-        progress=None if progress is None else lambda done, all_: progress("images", done, all_),
+        progress=progress,
     )
 
 

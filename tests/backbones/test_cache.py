@@ -117,16 +117,16 @@ def test_what_is_cached_never_runs_again(
     assert len(calls) == 1
     FeatureCache(tmp_path).features(make(2, 0, 1, 0), backbone, preprocessing)
     assert len(calls) == 1
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, int, int]] = []
     FeatureCache(tmp_path).features(
         make(0, 1, 2, 3, 4, 3),
         backbone,
         preprocessing,
         batch_size=1,
-        progress=lambda done, total: told.append((done, total)),
+        progress=lambda *call: told.append(call),
     )
     assert len(calls) == 3
-    assert told == [(1, 2), (2, 2)]
+    assert told == [("features", 1, 2), ("features", 2, 2)]
 
 
 def test_the_key_is_the_content_not_the_path(
@@ -218,7 +218,7 @@ def test_a_broken_off_run_keeps_what_it_did(
     samples = make(*range(4))
     store = FeatureCache(tmp_path)
 
-    def interrupt(done: int, total: int) -> None:
+    def interrupt(what: str, done: int, total: int) -> None:
         if stop is KeyboardInterrupt and done == 4:
             raise KeyboardInterrupt
 

@@ -212,9 +212,10 @@ def test_label_contradictions(paint):
 
 def test_progress_counts_every_sample(mvtec_tree):
     dataset = read(mvtec_tree)
-    done: list[int] = []
-    validate(dataset, progress=done.append)
-    assert done == list(range(1, len(dataset) + 1))
+    calls: list[tuple[str, int, int]] = []
+    validate(dataset, progress=lambda *call: calls.append(call))
+    total = len(dataset)
+    assert calls == [("images", done, total) for done in range(1, total + 1)]
 
 
 def test_a_problem_reads_as_a_sentence():

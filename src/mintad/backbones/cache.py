@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from mintad.data import Preprocessing, Sample, image_digests
 from mintad.errors import MintadError, StorageError
 from mintad.system.directory import default_cache_directory
 from mintad.system.files import write_json
+from mintad.system.progress import Progress
 
 FORMAT = 1
 """Raised whenever decoding, preprocessing or rounding changes what a row holds."""
@@ -61,7 +62,7 @@ class FeatureCache:
         *,
         batch_size: int = 16,
         workers: int = 2,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> FeatureTable:
         """The table of the samples' tokens, in their order; runs the backbone on what is new.
 
@@ -93,7 +94,7 @@ class FeatureCache:
                 for indices, tokens in stream:
                     writer.add([names[index] for index in indices], tokens)
                     if progress is not None:
-                        progress(int(indices[-1]) + 1, len(todo))
+                        progress("features", int(indices[-1]) + 1, len(todo))
             shards += _opened(writer.paths)
         return _table(digests, shards, grid, channels)
 

@@ -19,7 +19,7 @@ from mintad.cli.speed import speed
 from mintad.errors import MintadError, StorageError
 
 if TYPE_CHECKING:
-    from mintad.api import Progress
+    from mintad.system.progress import Progress
 
 
 class Commands(TyperGroup):
@@ -214,7 +214,7 @@ def validate(data: Data, layout: Layout = "auto") -> None:
 
     dataset = read(*data, layout=layout)
     with progress_bar() as progress:
-        problems = run(dataset, progress=lambda done: progress("images", done, len(dataset)))
+        problems = run(dataset, progress=progress)
     typer.echo(problems_text(dataset, problems))
     if any(problem.severity == "error" for problem in problems):
         raise typer.Exit(1)

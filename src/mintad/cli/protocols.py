@@ -31,7 +31,7 @@ def compare_protocols(
             protocols,
             give_product=give_product,
             engine=engine,
-            progress=lambda done, total: progress("images", done, total),
+            progress=progress,
         )
     typer.echo(f"{found.table('macro')}\n\n{found.table('pooled')}\n")
     typer.echo("* not reported by the protocol's own code")

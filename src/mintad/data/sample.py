@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,7 @@ class MemoryImage:
     """An image that lives in a larger file: its encoded bytes, or its `uint8 (H, W, 3)` pixels."""
 
     name: str
-    content: bytes | NDArray[np.uint8]
+    content: bytes | NDArray[np.uint8] = field(repr=False)
 
 
 ImageSource = Path | MemoryImage
@@ -60,6 +60,9 @@ class Batch:
     def __len__(self) -> int:
         return len(self.samples)
 
+    def __repr__(self) -> str:
+        return f"Batch({len(self)} images, {self.images.shape[1]} x {self.images.shape[2]})"
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -78,6 +81,11 @@ class Dataset:
     def __iter__(self) -> Iterator[Sample]:
         return iter(self.samples)
 
+    def __repr__(self) -> str:
+        count = len(self.products)
+        products = f"{count} product{'' if count == 1 else 's'}"
+        return f"Dataset({products}, {len(self.train)} train, {len(self.test)} test)"
+
     @property
     def products(self) -> tuple[str, ...]:
         """The names of the products, sorted."""
@@ -85,8 +93,13 @@ class Dataset:
 
     @property
     def train(self) -> Dataset:
-        """The good training images."""
+        """The training images, whatever their label."""
         return self.where(lambda sample: sample.split == "train")
+
+    @property
+    def good(self) -> Dataset:
+        """The good training images: those that a model learns from."""
+        return self.where(lambda sample: sample.split == "train" and sample.label == 0)
 
     @property
     def test(self) -> Dataset:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from mintad.data.checks import (
     duplicates,
     label_contradictions,
@@ -18,6 +16,7 @@ from mintad.data.decoding import MAX_PIXELS
 from mintad.data.examination import Examined, examine
 from mintad.data.problem import Problem
 from mintad.data.sample import Dataset, Sample
+from mintad.system.progress import Progress
 from mintad.system.threads import core_count, map_ahead
 
 __all__ = ["Problem", "validate"]
@@ -28,12 +27,12 @@ def validate(
     *,
     max_pixels: int = MAX_PIXELS,
     workers: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Problem]:
     """All problems of the data set, errors first; an empty list for a clean one.
 
     Every file is read once, by `workers` threads (one per core if None); of each, only a few
-    numbers are kept. `progress` is called with the number of samples done. Masks that belong to
+    numbers are kept. Masks that belong to
     no image are looked for in the folders of `dataset.roots`, thus only in a whole data set.
     """
     workers = core_count() if workers is None else workers
@@ -45,7 +44,7 @@ def validate(
     for one in map_ahead(look, dataset, workers=workers, ahead=8 * max(1, workers)):
         examined.append(one)
         if progress is not None:
-            progress(len(examined))
+            progress("images", len(examined), len(dataset))
     problems = [
         *unreadable_files(examined),
         *duplicates(examined),

@@ -16,9 +16,9 @@ from mintad.report.terminal import evaluation_text
 from mintad.system.files import write_json
 
 if TYPE_CHECKING:
-    from mintad.api import Progress
     from mintad.bundle import Bundle
     from mintad.metrics.evaluation import Evaluation
+    from mintad.system.progress import Progress
 
 
 def run_demo(
@@ -89,7 +89,7 @@ def _bundle(
 
     begun = read_run_file(run)
     if begun is not None:
-        good = dataset.train.where(lambda sample: sample.label == 0)
+        good = dataset.good
         if begun != (load_recipe(recipe), dataset_fingerprint(good)):
             raise ConfigError(
                 f"{run} holds a run of another recipe or of other images.",

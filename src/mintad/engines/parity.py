@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ from mintad.bundle import Bundle, RawPrediction
 from mintad.data import Sample, load_batches
 from mintad.engines.deviation import Deviation, deviation, macro_auroc
 from mintad.engines.engine import LARGEST_LOSS, Engine
+from mintad.system.progress import Progress
 
 BATCH_SIZE = 8
 
@@ -58,7 +59,7 @@ def compare_engines(
     samples: Sequence[Sample],
     engines: Mapping[str, Engine],
     reference: Engine,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Parity]:
     """Each of `engines` against `reference` on the samples, in one pass.
 
@@ -82,7 +83,7 @@ def compare_engines(
             found.take(expected, found.engine.predict(batch.images, told))
         counts.append(len(batch))
         if progress is not None:
-            progress(sum(counts), len(samples))
+            progress("images", sum(counts), len(samples))
     before = _auroc(base, samples)
     return [
         Parity(

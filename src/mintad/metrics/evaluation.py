@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from mintad.data import Dataset, Preprocessing, Sample, decode_mask, prepare_mask
 from mintad.errors import DataError
 from mintad.metrics.streaming import MetricTable, StreamingMetrics
+from mintad.system.progress import Progress
 
 if TYPE_CHECKING:
     from mintad.inspection import Inspection, Inspector
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def measure(
         )
         kept.append(replace(inspection, anomaly_map=None))
         if progress is not None:
-            progress(len(kept), len(samples))
+            progress("images", len(kept), len(samples))
     return kept
 
 

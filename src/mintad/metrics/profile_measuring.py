@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,7 @@ from mintad.metrics.evaluation import inspect_samples, labelled_test, picture_of
 from mintad.metrics.geometry import prepare_map, prepare_mask, score_map
 from mintad.metrics.profile_counting import Gathered
 from mintad.metrics.profiles import Profile, find_profiles
-
-Progress = Callable[[int, int], None]
+from mintad.system.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def evaluate_protocols(
             state = gathered[profile.name].setdefault(sample.product, Gathered())
             _add(state, profile, sample, inspection)
         if progress is not None:
-            progress(number, len(samples))
+            progress("images", number, len(samples))
     evaluations = {
         profile.name: _evaluation(gathered[profile.name], profile) for profile in profiles
     }

@@ -16,8 +16,8 @@ from mintad.report.contents import Example, Kind, ReportData, pick_examples
 from mintad.report.html import write_report
 
 if TYPE_CHECKING:
-    from mintad.api import Progress
     from mintad.bundle import Bundle
+    from mintad.system.progress import Progress
 
 
 def make_report(
@@ -39,7 +39,7 @@ def make_report(
         inspector,
         dataset,
         give_product=give_product,
-        progress=None if progress is None else lambda done, n: progress("images", done, n),
+        progress=progress,
     )
     manifest = inspector.bundle.manifest
     data = ReportData(

@@ -10,10 +10,12 @@ from mintad.system.files import (
     write_text,
 )
 from mintad.system.processor import measured_on
+from mintad.system.progress import Progress
 from mintad.system.provenance import git_state, package_versions
 from mintad.system.threads import core_count
 
 __all__ = [
+    "Progress",
     "core_count",
     "default_cache_directory",
     "file_digest",

@@ -7,7 +7,7 @@ import logging
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -20,6 +20,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from mintad.models import AnomalyModel
 from mintad.system.files import raise_storage_error, replacing
 from mintad.system.processor import has_bfloat16
+from mintad.system.progress import Progress
 from mintad.training import CHECKPOINT
 from mintad.training.module import TrainingModule
 from mintad.training.recipe import Recipe
@@ -27,8 +28,6 @@ from mintad.training.tokens import TrainingTokens
 
 LOGS = "logs"
 LOG_FILE = "metrics.csv"
-
-Progress = Callable[[str, int, int], None]
 
 
 class SaveEachEpoch(Callback):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from mintad.models import AnomalyModel, create_model, model_config
 from mintad.models.class_aware import TextPromptConfig
 from mintad.system.directory import default_cache_directory
 from mintad.system.files import write_json
+from mintad.system.progress import Progress
 from mintad.system.provenance import git_state, package_versions
 from mintad.training import CHECKPOINT, RUN_FILE
 from mintad.training.fit import fit
@@ -46,8 +47,6 @@ from mintad.training.tokens import TrainingTokens, hold_out
 
 METRICS_FILE = "metrics.json"
 FEWEST_IMAGES = 2
-
-Progress = Callable[[str, int, int], None]
 
 
 def train_run(
@@ -62,7 +61,7 @@ def train_run(
     progress: Progress | None,
 ) -> Bundle:
     """See `mintad.train`."""
-    good = dataset.train.where(lambda sample: sample.label == 0)
+    good = dataset.good
     counts = count_products(good, dataset.train)
     fingerprint = dataset_fingerprint(good)
     overrides = overrides if isinstance(overrides, Mapping) else list(overrides)
@@ -163,7 +162,7 @@ def _tokens(
             samples,
             backbone,
             preprocessing,
-            progress=None if progress is None else lambda done, n: progress("features", done, n),
+            progress=progress,
         )
         return TrainingTokens(lambda rows: table[rows], numbers)
 

@@ -43,7 +43,7 @@ def run_ours(
     overrides = [*method.overrides, "export=false", f"seed={seed}"]
     recipe = load_recipe(method.recipe, overrides)
     given = method.separate or model_class(recipe.model).needs_product
-    good = dataset.train.where(lambda sample: sample.label == 0)
+    good = dataset.good
     test = dataset.test.where(lambda sample: sample.label is not None)
     parts = [(good, list(test), runs)]
     if method.separate:

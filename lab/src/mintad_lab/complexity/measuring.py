@@ -23,6 +23,7 @@ from mintad.backbones import BackboneConfig, create_backbone
 from mintad.backbones.student import create_student
 from mintad.errors import ConfigError, MintadError
 from mintad.models import AnomalyModel, create_model, list_models, model_class
+from mintad.system import Progress
 from mintad.system.files import write_json
 from mintad.system.provenance import package_versions
 from mintad.training.recipe import list_recipes, load_recipe
@@ -237,7 +238,7 @@ def measure_all(
     rows: tuple[str, ...] = (),
     batches: tuple[int, ...] = BATCHES,
     keep: Path | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Cost]:
     """The cost of every method of mintad and of anomalib's peers; of `rows` alone where named.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,11 +17,10 @@ from mintad.bundle import Bundle
 from mintad.data import Dataset, Preprocessing, Sample, decode_image, decode_mask, prepare_mask
 from mintad.errors import DataError
 from mintad.models import AnomalyModel
+from mintad.system import Progress
 from mintad.system.directory import default_cache_directory
 from mintad_lab.inside.look import Anatomy, anatomy, attention_map, cosine_map, look
 from mintad_lab.inside.posture import Posture, posture
-
-Progress = Callable[[str, int, int], None]
 
 _BATCH = 8
 _POSITIONS = 24
@@ -93,7 +92,7 @@ def gather(
         chosen,
         backbone,
         preprocessing,
-        progress=None if progress is None else lambda done, n: progress("features", done, n),
+        progress=progress,
     )
     found = {name: ProductInside(name) for name in names}
     rng = np.random.default_rng(0)

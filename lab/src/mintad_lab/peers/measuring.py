@@ -26,7 +26,7 @@ def run_peer(peer: Peer, dataset: Dataset, *, separate: bool, seed: int) -> Outc
     The outcome has the evaluation, the image scores, the seconds of training and of inspection,
     and the bytes that the models keep. Raises whatever anomalib raises.
     """
-    good = dataset.train.where(lambda sample: sample.label == 0)
+    good = dataset.good
     test = dataset.test.where(lambda sample: sample.label is not None)
     parts = [(list(good), list(test))]
     if separate:

@@ -105,7 +105,7 @@ def check_data(dataset: Dataset) -> str:
     Raises `DataError` for too few training images, no labelled test images, or a product that
     has only test images.
     """
-    good = dataset.train.where(lambda sample: sample.label == 0)
+    good = dataset.good
     counts = count_products(good, dataset.train)
     samples = [*good, *labelled_test(dataset, tuple(counts))]
     masks = sorted(

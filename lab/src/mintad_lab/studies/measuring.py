@@ -7,7 +7,7 @@ images, may differ in the last bit of half precision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from mintad.engines.torch_engine import TorchEngine
 from mintad.inspection import Inspector
 from mintad.metrics import StreamingMetrics
 from mintad.metrics.evaluation import Evaluation, evaluate, labelled_test, measure
+from mintad.system import Progress
 
 BATCH_SIZE = 16
 """Images that the backbone sees at once, in the cache as in the inspector."""
@@ -73,7 +74,7 @@ def evaluate_cached(
     cache: Path | None = None,
     *,
     give_product: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """What `mintad.evaluate` says of `bundle` on the test images of `dataset`, without a pass of
     the backbone over images that the cache knows.

@@ -18,6 +18,7 @@ from mintad.bundle import Bundle
 from mintad.data import Dataset
 from mintad.errors import ConfigError
 from mintad.metrics.evaluation import labelled_test
+from mintad.system import Progress
 from mintad.system.files import read_json, write_json
 from mintad.system.provenance import git_state, package_versions
 from mintad.training import RUN_FILE
@@ -30,7 +31,6 @@ SETTING_FILE = "setting.json"
 RESULT_FILE = "result.json"
 TIME_FILE = "training.json"
 
-Progress = Callable[[str, int, int], None]
 Finished = Callable[[list[Row], Result], None]
 
 
@@ -167,7 +167,7 @@ class Job:
                 dataset,
                 cache,
                 give_product=self.plan.give_product,
-                progress=None if progress is None else lambda i, n: progress("images", i, n),
+                progress=progress,
             ).to_json()
         seconds = [one for _, one in trained if one is not None]
         manifest = trained[0][0].manifest
@@ -229,7 +229,7 @@ def _fill_cache(
     progress: Progress | None,
 ) -> None:
     """One pass of every backbone, so that no row's time holds any of it."""
-    good = dataset.train.where(lambda sample: sample.label == 0)
+    good = dataset.good
     samples = [*good, *labelled_test(dataset, dataset.train.products)]
     for config, resize in dict.fromkeys(
         (job.plan.recipe.backbone, job.plan.recipe.resize) for job in jobs
@@ -241,5 +241,5 @@ def _fill_cache(
             backbone,
             backbone.preprocessing(resize),
             batch_size=BATCH_SIZE,
-            progress=None if progress is None else lambda i, n: progress("features", i, n),
+            progress=progress,
         )

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mintad.data import Dataset
+from mintad.system import Progress
 from mintad_lab.studies.catalogue import find_study
-from mintad_lab.studies.running import Progress, run_settings
+from mintad_lab.studies.running import run_settings
 from mintad_lab.studies.setting import Result, Row
 from mintad_lab.studies.table import write_table
 

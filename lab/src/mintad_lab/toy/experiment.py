@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from mintad.system import Progress
 from mintad_lab.toy.limit import best_possible
 from mintad_lab.toy.measures import Ground, Measures, survey
 from mintad_lab.toy.shapes import SCENES
@@ -25,8 +26,6 @@ SIZES = (Network("denoising", 8), DENOISING, Network("denoising", 128, 4))
 
 SWEPT = "bars"
 """The shapes that all sizes are trained on."""
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from mintad.system import Progress
 from mintad.system.files import write_json, write_text
-from mintad_lab.toy.experiment import Outcome, Progress, run
+from mintad_lab.toy.experiment import Outcome, run
 from mintad_lab.toy.fields import draw_figures
 from mintad_lab.toy.tables import table_markdown, table_text
 from mintad_lab.toy.training import Budget, Network
