@@ -129,8 +129,8 @@ def exported_run(
     """A run in closed form whose bundle holds OpenVINO and ONNX graphs; not to be changed."""
     pytest.importorskip("torch")
     import mintad
-    from mintad.export.good_images import calibration_images
-    from mintad.export.graphs import export_bundle
+    from mintad.exporting.good_images import calibration_images
+    from mintad.exporting.graphs import export_bundle
 
     out = tmp_path_factory.mktemp("runs") / "exported"
     switches = {"start": "subspaces", "transformer": False, "rank": 4, "code": 16}

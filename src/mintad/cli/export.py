@@ -45,8 +45,8 @@ def export(
     from mintad.data import read
 
     try:
-        from mintad.export.good_images import MOST_FOR_INT8, MOST_IMAGES, calibration_images
-        from mintad.export.graphs import export_bundle
+        from mintad.exporting.good_images import MOST_FOR_INT8, MOST_IMAGES, calibration_images
+        from mintad.exporting.graphs import export_bundle
     except ModuleNotFoundError as error:
         raise MissingExtraError("Exporting", "train") from error
 

@@ -93,6 +93,6 @@ def _reference(bundle: Bundle, name: str) -> Engine:
         from mintad.engines.engine import open_engine
 
         return open_engine(bundle, name)
-    from mintad.export.graph import NetworkEngine
+    from mintad.exporting.graph import NetworkEngine
 
     return NetworkEngine(bundle)

@@ -31,7 +31,7 @@ from mintad.bundle import (
 from mintad.data import Dataset, Preprocessing, dataset_fingerprint
 from mintad.decisions import ScoreScale, fit_scale
 from mintad.errors import ConfigError, DataError
-from mintad.export.good_images import export_trained
+from mintad.exporting.good_images import export_trained
 from mintad.models import AnomalyModel, create_model, model_config
 from mintad.models.class_aware import TextPromptConfig
 from mintad.system.directory import default_cache_directory

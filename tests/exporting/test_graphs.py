@@ -17,12 +17,12 @@ from mintad.engines import open_engine
 from mintad.engines.deviation import TOLERANCE, deviation
 from mintad.engines.torch_engine import TorchEngine
 from mintad.errors import BundleError, ConfigError
-from mintad.export import good_images, graphs, quantise
-from mintad.export.damage import damaged
-from mintad.export.good_images import calibration_images, export_trained
-from mintad.export.graph import NetworkEngine
-from mintad.export.graph_files import OnnxFile, OpenVinoFile
-from mintad.export.graphs import CalibrationImages, export_bundle
+from mintad.exporting import good_images, graphs, quantise
+from mintad.exporting.damage import damaged
+from mintad.exporting.good_images import calibration_images, export_trained
+from mintad.exporting.graph import NetworkEngine
+from mintad.exporting.graph_files import OnnxFile, OpenVinoFile
+from mintad.exporting.graphs import CalibrationImages, export_bundle
 from mintad.system.processor import has_bfloat16
 
 Images = NDArray[np.uint8]

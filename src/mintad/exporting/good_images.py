@@ -7,7 +7,7 @@ import numpy as np
 from mintad.bundle import Bundle, Manifest, Precision, extend_bundle
 from mintad.data import Dataset, Sample, load_batches
 from mintad.errors import BundleError, ConfigError, DataError
-from mintad.export.graphs import CalibrationImages, export_bundle
+from mintad.exporting.graphs import CalibrationImages, export_bundle
 from mintad.system.processor import has_bfloat16
 
 MOST_IMAGES = 32

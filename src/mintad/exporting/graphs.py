@@ -14,9 +14,9 @@ from mintad.bundle import Bundle, GraphEntry, GraphFormat, Precision, RawPredict
 from mintad.engines import Engine
 from mintad.engines.deviation import TOLERANCE, Deviation, deviation, macro_auroc, run
 from mintad.errors import BundleError, ConfigError
-from mintad.export.damage import damaged
-from mintad.export.graph import NetworkEngine, write_onnx
-from mintad.export.graph_files import OnnxFile, OpenVinoFile, write_openvino
+from mintad.exporting.damage import damaged
+from mintad.exporting.graph import NetworkEngine, write_onnx
+from mintad.exporting.graph_files import OnnxFile, OpenVinoFile, write_openvino
 from mintad.system.processor import has_bfloat16
 
 BATCHES = (1, 3, 8)
@@ -110,7 +110,7 @@ class _Held:
         for precision in lower:
             file = "model.xml"
             if precision == "int8":
-                from mintad.export.quantise import write_int8
+                from mintad.exporting.quantise import write_int8
 
                 file = "model_int8.xml"
                 write_int8(

@@ -19,8 +19,8 @@ from mintad.backbones import BackboneConfig, create_backbone
 from mintad.backbones.student import create_student
 from mintad.bundle import RawPrediction
 from mintad.engines.deviation import deviation
-from mintad.export.graph import write_onnx
-from mintad.export.graph_files import OnnxFile, OpenVinoFile, write_openvino
+from mintad.exporting.graph import write_onnx
+from mintad.exporting.graph_files import OnnxFile, OpenVinoFile, write_openvino
 from mintad.models import InputShape, create_model, list_models, model_class
 
 pytestmark = pytest.mark.filterwarnings("ignore:The backbone .* has random weights:UserWarning")

@@ -1,1 +1,0 @@
-"""From a trained model to something that runs: today in torch itself."""
