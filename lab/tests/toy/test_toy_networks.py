@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 import torch
 
 from mintad_lab.toy.experiment import AWARE, DENOISING, PLAIN, TOKEN, plan
-from mintad_lab.toy.limit import best_possible, posterior_errors
+from mintad_lab.toy.limit import BEST, BEST_AWARE, best_possible, posterior_errors
 from mintad_lab.toy.measures import survey
 from mintad_lab.toy.networks import StackedLinear
 from mintad_lab.toy.shapes import SCENES
@@ -73,20 +73,21 @@ def test_parameters_are_counted_per_network(found: dict[str, Trained]) -> None:
 def test_the_posterior_mean_of_two_points() -> None:
     normal = np.array([[0.0, 0.0], [1.0, 0.0]])
     points = np.array([[0.5, 0.0], [0.4, 0.0], [0.0, 2.0]])
-    errors = posterior_errors(points, normal, np.array([0, 1]), jitter=0.5)
+    classes = np.array([0, 1])
+    errors = posterior_errors(points, normal, classes, 0.5, aware=False)
     weight = np.exp((0.4**2 - 0.6**2) / 0.5)
-    assert errors[0, 0] == pytest.approx(0, abs=1e-6)
-    assert errors[0, 1] == pytest.approx(abs(weight / (1 + weight) - 0.4), abs=1e-6)
-    np.testing.assert_allclose(errors[1], [0.5, 0.4, 2.0], atol=1e-6)
+    assert errors[0] == pytest.approx(0, abs=1e-6)
+    assert errors[1] == pytest.approx(abs(weight / (1 + weight) - 0.4), abs=1e-6)
+    aware = posterior_errors(points, normal, classes, 0.5, aware=True)
+    np.testing.assert_allclose(aware, [0.5, 0.4, 2.0], atol=1e-6)
 
 
 def test_the_best_class_aware_one_has_no_interference() -> None:
-    denoising, aware = best_possible(BARS, GROUND, SMALL, (0,))
-    assert worst(aware) == 0
-    assert 0.03 < worst(denoising) < 0.3
+    assert worst(best_possible(BARS, GROUND, BEST_AWARE, SMALL, (0,))) == 0
+    assert 0.03 < worst(best_possible(BARS, GROUND, BEST, SMALL, (0,))) < 0.3
 
 
 def test_the_plan_tells_no_class_where_there_is_one() -> None:
     planned = plan()
-    assert planned["ring"] == (PLAIN, DENOISING)
+    assert planned["ring"] == (PLAIN, DENOISING, BEST)
     assert all(AWARE in planned[name] for name in SCENES if name != "ring")

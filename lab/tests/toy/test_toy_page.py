@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,10 +15,15 @@ import pytest
 pytest.importorskip("torch")
 
 from mintad_lab.toy import page
-from mintad_lab.toy.experiment import AWARE, DENOISING, MEASURES, PLAIN, TOKEN
+from mintad_lab.toy.experiment import AWARE, DENOISING, PLAIN, TOKEN
+from mintad_lab.toy.limit import BEST, BEST_AWARE
+from mintad_lab.toy.measures import Measures
 from mintad_lab.toy.training import Budget
 
-PLANNED = {"ring": (PLAIN, DENOISING), "two rings": (DENOISING, TOKEN, AWARE)}
+PLANNED = {
+    "ring": (PLAIN, DENOISING, BEST),
+    "two rings": (DENOISING, TOKEN, AWARE, BEST, BEST_AWARE),
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +46,12 @@ def test_the_numbers_hold_every_network_and_seed(written: tuple[Path, str]) -> N
     assert content["seeds"] == [5, 6]
     assert content["budget"]["steps"] == 20
     kinds = [(result["shapes"], result["network"]) for result in content["results"]]
-    expected = [("ring", network.kind) for network in PLANNED["ring"]]
-    expected += [("ring", "best denoising"), ("two rings", "denoising")]
-    assert kinds[: len(expected)] == expected
+    assert kinds == [
+        (scene, network.kind) for scene, networks in PLANNED.items() for network in networks
+    ]
     for result in content["results"]:
         assert len(result["seeds"]) == 2
-        assert set(result["mean"]) == set(MEASURES)
+        assert set(result["mean"]) == {field.name for field in fields(Measures)}
         assert (result["mean"]["interference"] is None) == (result["shapes"] == "ring")
         both = [seed["roughness"] for seed in result["seeds"]]
         assert result["mean"]["roughness"] == pytest.approx(sum(both) / 2)

@@ -7,14 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mintad_lab.toy.measures import (
-    MARGIN,
-    between,
-    measure,
-    perimeter,
-    share,
-    survey,
-)
+from mintad_lab.toy.measures import MARGIN, between, measure, perimeter, share, survey
 from mintad_lab.toy.shapes import SCENES, TUBE, WINDOW, plane
 
 

@@ -1,1 +1,15 @@
 """Heatmaps, plots, the table in the terminal and the self-contained HTML report."""
+
+from mintad.report.plots import DEFECT, GOOD, INK, LINE, MUTED, drawing, label, nice_ticks, segment
+
+__all__ = [
+    "DEFECT",
+    "GOOD",
+    "INK",
+    "LINE",
+    "MUTED",
+    "drawing",
+    "label",
+    "nice_ticks",
+    "segment",
+]

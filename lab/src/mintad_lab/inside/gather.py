@@ -17,8 +17,7 @@ from mintad.bundle import Bundle
 from mintad.data import Dataset, Preprocessing, Sample, decode_image, decode_mask, prepare_mask
 from mintad.errors import DataError
 from mintad.models import AnomalyModel
-from mintad.system import Progress
-from mintad.system.directory import default_cache_directory
+from mintad.system import Progress, default_cache_directory
 from mintad_lab.inside.look import Anatomy, anatomy, attention_map, cosine_map, look
 from mintad_lab.inside.posture import Posture, posture
 

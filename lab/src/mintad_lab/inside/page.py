@@ -8,8 +8,7 @@ from typing import Any
 
 from mintad.bundle import load
 from mintad.data import Dataset
-from mintad.system import Progress
-from mintad.system.files import write_json, write_text
+from mintad.system import Progress, write_json, write_text
 from mintad_lab.inside.gather import Gathered, gather
 from mintad_lab.inside.numbers import ProductNumbers, confusion, product_numbers, to_json
 from mintad_lab.inside.pictures import (

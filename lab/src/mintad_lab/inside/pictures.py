@@ -7,8 +7,8 @@ import colorsys
 import numpy as np
 from numpy.typing import NDArray
 
-from mintad.inspection.heatmap import colourise
-from mintad.report.canvas import (
+from mintad.inspection import colourise
+from mintad_lab.drawing.canvas import (
     CLASS_COLOURS,
     Bar,
     Key,

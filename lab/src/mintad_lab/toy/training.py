@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean, stdev
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from mintad_lab.toy.measures import Ground, Measures, measure
 from mintad_lab.toy.networks import Autoencoder, ClassAwareAutoencoder
-from mintad_lab.toy.shapes import Scene, plane
+from mintad_lab.toy.shapes import Points, Scene, plane
 
 Kind = Literal[
     "autoencoder", "denoising", "class token", "class-aware", "best denoising", "best class-aware"
@@ -23,10 +24,10 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Network:
-    """A kind of network, and the number and width of its hidden layers."""
+    """A kind of network, and the number and width of its hidden layers; the best have none."""
 
     kind: Kind
-    width: int
+    width: int = 0
     depth: int = 2
 
     def build(self, classes: int, seeds: Sequence[int]) -> Autoencoder | ClassAwareAutoencoder:
@@ -52,16 +53,60 @@ class Budget:
     learning_rate: float = 1e-2
 
 
+class Draw(NamedTuple):
+    """Training points and their classes, points held out for the threshold, points to test."""
+
+    points: Points
+    classes: NDArray[np.int64]
+    held_out: Points
+    test: Points
+
+
+def draw(scene: Scene, count: int, seed: int) -> Draw:
+    """`count` training points of each class, and 500 of each for either other part."""
+    rng = np.random.default_rng(seed)
+    points, classes = scene.sample(count, rng)
+    return Draw(points, classes, scene.sample(500, rng)[0], scene.sample(500, rng)[0])
+
+
 @dataclass(frozen=True)
 class Trained:
-    """Error fields `(S, SIDE, SIDE)`, one per seed, the points of the first, and the measures."""
+    """Error fields `(S, SIDE, SIDE)`, one per seed, what the first seed drew, and the measures."""
 
-    network: Network
     parameters: int
     fields: NDArray[np.float32]
-    points: NDArray[np.float64]
-    classes: NDArray[np.int64]
+    drawn: Draw
     measures: tuple[Measures, ...]
+
+    def mean(self) -> dict[str, float | None]:
+        """The mean of each measure over the seeds; None where the measure is not defined."""
+        return self._over_seeds(fmean)
+
+    def deviation(self) -> dict[str, float | None]:
+        """The same of the sample's standard deviation; 0 for a single seed."""
+        return self._over_seeds(lambda values: stdev(values) if len(values) > 1 else 0.0)
+
+    def _over_seeds(self, of: Callable[[list[float]], float]) -> dict[str, float | None]:
+        rows = [asdict(measures) for measures in self.measures]
+        return {
+            name: None if value is None else of([row[name] for row in rows])
+            for name, value in rows[0].items()
+        }
+
+
+def judge(
+    ground: Ground,
+    draws: Sequence[Draw],
+    parameters: int,
+    errors: Callable[[Sequence[Points]], NDArray[np.float32]],
+) -> Trained:
+    """Measures each seed's error field; `errors` maps points `(N, 2)` per seed to `(S, N)`."""
+    cells = plane(len(ground.owner)).reshape(-1, 2)
+    fields = errors([cells] * len(draws)).reshape(len(draws), *ground.owner.shape)
+    held_out = errors([drawn.held_out for drawn in draws])
+    test = errors([drawn.test for drawn in draws])
+    measures = [measure(ground, *seed) for seed in zip(fields, held_out, test, strict=True)]
+    return Trained(parameters, fields, draws[0], tuple(measures))
 
 
 def train(
@@ -69,7 +114,7 @@ def train(
 ) -> Trained:
     """Trains on points drawn anew for each seed, and measures each seed's error field."""
     draws = [draw(scene, budget.points, seed) for seed in seeds]
-    points = torch.stack([_float(found.points) for found in draws])  # (S, N, 2)
+    points = _stacked([drawn.points for drawn in draws])  # (S, N, 2)
     classes = torch.from_numpy(draws[0].classes)  # (N,), the same for every seed
     model = network.build(scene.classes, seeds)
     jitter = 0.0 if network.kind == "autoencoder" else budget.jitter
@@ -87,30 +132,15 @@ def train(
         loss = model.loss(clean + jitter * noise, clean, classes[chosen])
         torch.autograd.backward(loss)
         optimiser.step()
-    cells = plane(len(ground.owner)).reshape(-1, 2)
-    fields = _errors(model, [cells] * len(seeds)).reshape(len(seeds), *ground.owner.shape)
-    held_out = _errors(model, [found.held_out for found in draws])
-    test = _errors(model, [found.test for found in draws])
-    measures = [measure(ground, *found) for found in zip(fields, held_out, test, strict=True)]
+
+    @torch.inference_mode()
+    def errors(points: Sequence[Points]) -> NDArray[np.float32]:
+        inputs = _stacked(points)
+        distances: NDArray[np.float32] = (model(inputs) - inputs).norm(dim=2).numpy()
+        return distances
+
     parameters = sum(parameter.numel() for parameter in model.parameters()) // len(seeds)
-    first = draws[0]
-    return Trained(network, parameters, fields, first.points, first.classes, tuple(measures))
-
-
-class Draw(NamedTuple):
-    """Training points and their classes, points held out for the threshold, points to test."""
-
-    points: NDArray[np.float64]
-    classes: NDArray[np.int64]
-    held_out: NDArray[np.float64]
-    test: NDArray[np.float64]
-
-
-def draw(scene: Scene, count: int, seed: int) -> Draw:
-    """`count` training points of each class, and 500 of each for either other part."""
-    rng = np.random.default_rng(seed)
-    points, classes = scene.sample(count, rng)
-    return Draw(points, classes, scene.sample(500, rng)[0], scene.sample(500, rng)[0])
+    return judge(ground, draws, parameters, errors)
 
 
 def _schedule(done: float) -> float:
@@ -118,15 +148,5 @@ def _schedule(done: float) -> float:
     return done / 0.1 if done < 0.1 else 0.5 * (1 + math.cos(math.pi * (done - 0.1) / 0.9))
 
 
-@torch.inference_mode()
-def _errors(
-    model: Autoencoder | ClassAwareAutoencoder, points: Sequence[NDArray[np.float64]]
-) -> NDArray[np.float32]:
-    """The distance `(S, N)` between points `(N, 2)` and what each network of the stack rebuilds."""
-    inputs = torch.stack([_float(part) for part in points])
-    errors: NDArray[np.float32] = (model(inputs) - inputs).norm(dim=2).numpy()
-    return errors
-
-
-def _float(points: NDArray[np.float64]) -> Tensor:
-    return torch.from_numpy(points).float()
+def _stacked(points: Sequence[Points]) -> Tensor:
+    return torch.stack([torch.from_numpy(part).float() for part in points])

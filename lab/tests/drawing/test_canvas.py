@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mintad.report.canvas import (
+from mintad_lab.drawing.canvas import (
     Bar,
     Key,
     Panel,

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mintad.inspection.heatmap import COLOURS
-from mintad.report.plots import INK, LINE, MUTED, drawing, label
+from mintad.inspection import colourise
+from mintad.report import INK, LINE, MUTED, drawing, label
 
 SIDE = 220
 """The side of a panel in units of the figure."""
@@ -112,7 +112,7 @@ def _panel(panel: Panel, x: int, y: int) -> str:
 
 
 def _bar(bar: Bar, top: int) -> str:
-    ramp = COLOURS[np.linspace(0, len(COLOURS) - 1, 64).astype(np.intp)][None]
+    ramp = colourise(np.linspace(0, 1, 64)[None], 0, 1)
     return (
         label(_EDGE, top + 14, bar.low, "start", INK)
         + f'<svg x="{_EDGE + 34}" y="{top + 3}" width="{SIDE - 68}" height="14" '
