@@ -45,7 +45,7 @@ def export_peer(method: str, folder: Path) -> Path:
     """anomalib's own export of one model, for one image at a time; its OpenVINO graph."""
     from anomalib.models import EfficientAd, Padim, Patchcore
 
-    from mintad_lab.studies.peers import create_peer
+    from mintad_lab.complexity.peers import create_peer
 
     classes: dict[str, Any] = {"PaDiM": Padim, "PatchCore": Patchcore, "EfficientAD-S": EfficientAd}
     network, size, _ = create_peer(PEERS[method])
