@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_train_makes_a_bundle_that_the_other_commands_take(
         "--set", "training.epochs=1", "--seed", 7,
     )  # fmt: skip
     assert status == 0
-    assert "20 training images of 2 products" in printed
+    assert "20 good training images of 2 products" in printed
     assert str(out / "bundle") in printed
     begun = json.loads((out / "run.json").read_text(encoding="utf-8"))["recipe"]
     assert (begun["training"]["epochs"], begun["seed"]) == (1, 7)
@@ -220,3 +221,14 @@ def test_what_needs_torch_names_the_extra(
     assert result.returncode == 2
     assert "pip install 'mintad[train]'" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_the_version_is_that_of_the_package(command: Command, lab_command: Command) -> None:
+    assert command("--version") == (0, f"mintad {version('mintad')}\n", "")
+    assert lab_command("--version") == (0, f"mintad-lab {version('mintad-lab')}\n", "")
+
+
+def test_a_file_name_cannot_steer_the_terminal(command: Command, run: Path) -> None:
+    status, _, errors = command("inspect", run, "no\x1b[2Jwhere.png")
+    assert status == 2
+    assert "no\\x1b[2Jwhere.png" in errors

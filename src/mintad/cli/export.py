@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mintad.cli.options import BundlePath, Layout
 from mintad.errors import MissingExtraError
 
 
@@ -27,7 +27,7 @@ class Precision(StrEnum):
 
 
 def export(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle or run folder.")],
+    bundle: BundlePath,
     data: Annotated[
         list[str],
         typer.Option(help="Folders or manifests; their good training images check the graphs."),
@@ -38,7 +38,7 @@ def export(
     precision: Annotated[
         list[Precision], typer.Option(help="float32 is always made; others are added to it.")
     ] = [Precision.float32],  # noqa: B006
-    layout: Annotated[str, typer.Option(help="How the data is laid out; auto finds out.")] = "auto",
+    layout: Layout = "auto",
 ) -> None:
     """Write a bundle's network as ONNX or OpenVINO, checked against torch, into the bundle."""
     from mintad.bundle import load

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mintad.cli.options import BundlePath, Data, Engines, JsonFile, Layout
 from mintad.errors import BundleError, DataError
 
 if TYPE_CHECKING:
@@ -17,20 +17,14 @@ if TYPE_CHECKING:
 
 
 def parity(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle or run folder.")],
-    data: Annotated[
-        list[str], typer.Argument(metavar="DATA...", help="Folders or manifests of images.")
-    ],
-    engine: Annotated[
-        list[str] | None, typer.Option(help="Only these, such as openvino:bfloat16.")
-    ] = None,
-    layout: Annotated[str, typer.Option(help="How the data is laid out; auto finds out.")] = "auto",
+    bundle: BundlePath,
+    data: Data,
+    engine: Engines = None,
+    layout: Layout = "auto",
     most: Annotated[
         int | None, typer.Option(min=1, help="At most so many images, evenly chosen.")
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers here.")
-    ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Compare every engine of a bundle with torch; exits with 1 where one is out of tolerance.
 

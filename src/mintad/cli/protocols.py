@@ -20,7 +20,7 @@ def compare_protocols(
     engine: str | None,
 ) -> None:
     """Prints each metric under each protocol, and how far it moved; see `evaluate_protocols`."""
-    from mintad.cli.app import progress_bar
+    from mintad.cli.progress import progress_bar
     from mintad.metrics.profile_measuring import evaluate_protocols
     from mintad.system.files import write_json
 

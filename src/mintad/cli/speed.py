@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mintad.cli.options import BundlePath, Engines, PrintJson
+
 
 def speed(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle or run folder.")],
-    engine: Annotated[
-        list[str] | None, typer.Option(help="Only these, such as openvino:bfloat16.")
-    ] = None,
+    bundle: BundlePath,
+    engine: Engines = None,
     seconds: Annotated[
         float, typer.Option(min=0.1, help="How long each number is measured.")
     ] = 5.0,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: PrintJson = False,
 ) -> None:
     """Measure latency, throughput and memory of every engine and precision of a bundle."""
     from dataclasses import asdict

@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mintad.system.words import counted
+
 Split = Literal["train", "test"]
 
 
@@ -82,8 +84,7 @@ class Dataset:
         return iter(self.samples)
 
     def __repr__(self) -> str:
-        count = len(self.products)
-        products = f"{count} product{'' if count == 1 else 's'}"
+        products = counted(len(self.products), "product")
         return f"Dataset({products}, {len(self.train)} train, {len(self.test)} test)"
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mintad.data import Dataset
 from mintad.data.problem import Problem
+from mintad.system.words import counted
 
 OTHER = "Other files"
 
@@ -22,8 +23,8 @@ def problems_text(dataset: Dataset, problems: Sequence[Problem]) -> str:
         "\n".join([f"{product}: {_counted(group)}", *map(_lines, group)])
         for product, group in group_by_product(dataset, problems).items()
     ]
-    products = _plural(len(dataset.products), "product")
-    total = f"{_plural(len(dataset), 'image')} of {products}: {_counted(problems)}"
+    products = counted(len(dataset.products), "product")
+    total = f"{counted(len(dataset), 'image')} of {products}: {_counted(problems)}"
     return "\n\n".join([*blocks, total])
 
 
@@ -61,9 +62,5 @@ def _lines(problem: Problem) -> str:
 
 def _counted(problems: Sequence[Problem]) -> str:
     counts = Counter(problem.severity for problem in problems)
-    parts = [_plural(counts[kind], kind) for kind in ("error", "warning") if counts[kind]]
+    parts = [counted(counts[kind], kind) for kind in ("error", "warning") if counts[kind]]
     return ", ".join(parts) or "no problems"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

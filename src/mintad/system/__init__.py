@@ -13,15 +13,18 @@ from mintad.system.processor import measured_on
 from mintad.system.progress import Progress
 from mintad.system.provenance import git_state, package_versions
 from mintad.system.threads import core_count
+from mintad.system.words import counted, printable
 
 __all__ = [
     "Progress",
     "core_count",
+    "counted",
     "default_cache_directory",
     "file_digest",
     "git_state",
     "measured_on",
     "package_versions",
+    "printable",
     "read_json",
     "replacing",
     "write_bytes",

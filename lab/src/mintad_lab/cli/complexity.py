@@ -24,7 +24,7 @@ def complexity(
 
     What a stopped call has finished is kept; the same command goes on.
     """
-    from mintad.cli.app import progress_bar
+    from mintad.cli import progress_bar
 
     try:
         from mintad_lab.complexity.measuring import measure_all

@@ -26,7 +26,7 @@ def inside(
     cache: Annotated[Path | None, typer.Option(help="Where features are kept.")] = None,
 ) -> None:
     """Draw what a bundle makes of images: features, queries, class tokens, products."""
-    from mintad.cli.app import progress_bar
+    from mintad.cli import progress_bar
     from mintad.data import read
 
     try:

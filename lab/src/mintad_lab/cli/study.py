@@ -57,7 +57,7 @@ def study(
         from mintad_lab.studies.study import run_study
     except ModuleNotFoundError as error:
         raise MissingExtraError("A study", "train") from error
-    from mintad.cli.app import progress_bar
+    from mintad.cli import progress_bar
     from mintad.data import read
 
     if list_:

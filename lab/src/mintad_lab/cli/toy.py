@@ -15,7 +15,7 @@ def toy(
     seed: Annotated[int, typer.Option(min=0, help="The first of three seeds.")] = 0,
 ) -> None:
     """Draw what autoencoders rebuild in the plane, with and without knowing the class."""
-    from mintad.cli.app import progress_bar
+    from mintad.cli import progress_bar
 
     try:
         from mintad_lab.toy.page import run_toy

@@ -1,7 +1,8 @@
-"""What this machine has to train and inspect with."""
+"""`mintad doctor`: what this machine has to train and inspect with."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -10,21 +11,28 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from mintad.cli.options import PrintJson
+from mintad.system.directory import default_cache_directory
 from mintad.system.processor import has_bfloat16, has_int8
+from mintad.system.threads import core_count
 
 PACKAGES = ("mintad", "numpy", "pillow", "torch", "torchvision", "timm", "lightning", "pyarrow")
 
 
-def describe() -> dict[str, Any]:
-    """Cores, memory, matrix instructions, GPU, free disk, versions and backbones with weights."""
-    from mintad.system.directory import default_cache_directory
+def doctor(json_output: PrintJson = False) -> None:
+    """Say what this machine has: cores, bfloat16, GPU, disk, versions, backbone weights."""
+    machine = describe_machine()
+    typer.echo(json.dumps(machine, indent=2) if json_output else _as_lines(machine))
 
+
+def describe_machine() -> dict[str, Any]:
+    """Cores, memory, matrix instructions, GPU, free disk, versions and backbones with weights."""
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": core_count(),
         "memory_gb": _memory_gb(),
         "bfloat16": has_bfloat16(),
         "int8": has_int8(),
@@ -38,24 +46,25 @@ def describe() -> dict[str, Any]:
     }
 
 
-def format_description(found: dict[str, Any]) -> str:
-    """The same as lines for a terminal."""
+def _as_lines(machine: dict[str, Any]) -> str:
     lines = [
-        f"python      {found['python']} on {found['system']}",
-        f"cores       {found['cores']}",
-        f"memory      {found['memory_gb']} GB",
-        f"bfloat16    {'yes' if found['bfloat16'] else 'no'}",
-        f"int8        {'yes' if found['int8'] else 'no'}",
-        f"gpu         {found['gpu'] or 'none'}",
+        f"python      {machine['python']} on {machine['system']}",
+        f"cores       {machine['cores']}",
+        f"memory      {machine['memory_gb']} GB",
+        f"bfloat16    {'yes' if machine['bfloat16'] else 'no'}",
+        f"int8        {'yes' if machine['int8'] else 'no'}",
+        f"gpu         {machine['gpu'] or 'none'}",
     ]
-    lines += [f"free disk   {free} GB at {place}" for place, free in found["free_disk_gb"].items()]
+    lines += [
+        f"free disk   {free} GB at {place}" for place, free in machine["free_disk_gb"].items()
+    ]
     lines += [
         f"package     {name} {number or 'not installed'}"
-        for name, number in found["versions"].items()
+        for name, number in machine["versions"].items()
     ]
     lines += [
         f"backbone    {name}: {'weights at hand' if at_hand else 'weights not installed'}"
-        for name, at_hand in found["backbones"].items()
+        for name, at_hand in machine["backbones"].items()
     ]
     return "\n".join(lines)
 

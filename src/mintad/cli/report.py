@@ -1,0 +1,40 @@
+"""`mintad report`: one HTML page of a bundle's results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mintad.cli.options import BundlePath, Data, Engine, GiveProduct, Layout
+from mintad.cli.progress import progress_bar
+
+
+def report(
+    bundle: BundlePath,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
+    layout: Layout = "auto",
+    engine: Engine = None,
+    examples: Annotated[
+        int, typer.Option(min=0, help="Worst false alarms and misses per product.")
+    ] = 6,
+    give_product: GiveProduct = False,
+) -> None:
+    """Evaluate a bundle and write one self-contained HTML page of the results."""
+    from mintad.data import read
+    from mintad.report.compose import make_report
+
+    dataset = read(*data, layout=layout)
+    with progress_bar() as progress:
+        make_report(
+            bundle,
+            dataset,
+            out,
+            engine=engine,
+            examples=examples,
+            give_product=give_product,
+            progress=progress,
+        )
+    typer.echo(f"report: {out}")
