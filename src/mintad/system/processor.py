@@ -41,10 +41,21 @@ def _told(*names: str) -> str:
 
 
 def has_bfloat16() -> bool:
-    """Whether bfloat16 matrices are multiplied in hardware."""
-    return bool({"avx512_bf16", "amx_bf16"} & processor_flags())
+    """Whether bfloat16 matrices are multiplied in hardware, and oneDNN is not kept from it."""
+    return bool({"avx512_bf16", "amx_bf16"} & processor_flags()) and _allowed(*_BFLOAT16)
 
 
 def has_int8() -> bool:
-    """Whether 8-bit integer products are summed in hardware."""
-    return bool({"avx512_vnni", "avx_vnni", "amx_int8"} & processor_flags())
+    """Whether 8-bit integer products are summed in hardware, and oneDNN is not kept from it."""
+    flags = {"avx512_vnni", "avx_vnni", "amx_int8"} & processor_flags()
+    return bool(flags) and _allowed("VNNI", *_BFLOAT16)
+
+
+_BFLOAT16 = ("BF16", "FP16", "AMX", "AVX10")
+"""What is in the name of every instruction set of oneDNN that multiplies bfloat16."""
+
+
+def _allowed(*names: str) -> bool:
+    """Whether ONEDNN_MAX_CPU_ISA lets torch and OpenVINO use instruction sets of such names."""
+    most = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
+    return any(name in most for name in ("ALL", "DEFAULT", *names))
