@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,15 @@ learning_rate = 1e-2
 precision = "float32"
 holdout = 0.2
 """
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    """A test draws the same random numbers whichever tests ran before it."""
+    random.seed(0)
+    np.random.seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 def picture(product: str, seed: int) -> NDArray[np.uint8]:
