@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from mintad.errors import MissingExtraError
 from mintad.inspection import Inspector
 
 if TYPE_CHECKING:
-    from mintad.metrics.evaluation import Evaluation
+    from mintad.metrics import Evaluation
     from mintad.system.progress import Progress
 
 
@@ -58,17 +58,20 @@ def evaluate(
     *,
     give_product: bool = False,
     engine: str | None = None,
+    protocols: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Evaluation:
     """The seven metrics of `bundle` on the test images of `data`, run by `engine`.
 
-    `engine` is what `mintad.engines.open_engine` takes.
+    `engine` is what `mintad.engines.open_engine` takes. `protocols` names profiles under which
+    the same predictions are measured too; "all" is every one.
     """
-    from mintad.metrics.evaluation import evaluate as run
+    from mintad.metrics import evaluate as run
 
     return run(
         Inspector(bundle, engine=engine),
         as_dataset(data),
+        protocols=protocols,
         give_product=give_product,
         progress=progress,
     )

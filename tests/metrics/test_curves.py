@@ -6,7 +6,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from mintad.metrics.curves import image_metrics, overlap_area, rank, roc_curve
+from mintad.metrics import image_metrics, rank, roc_curve
+from mintad.metrics.curves import Ranking, overlap_area
 
 Labelled = list[tuple[float, int]]
 
@@ -31,11 +32,12 @@ def reference_f1_max(scores: np.ndarray, labels: np.ndarray) -> float:
 def test_image_metrics_equal_those_of_scikit_learn(pairs: Labelled) -> None:
     scores, labels = split(pairs)
     found = image_metrics(scores, labels)
-    assert found.auroc == pytest.approx(reference.roc_auc_score(labels, scores), abs=1e-12)
-    assert found.ap == pytest.approx(reference.average_precision_score(labels, scores), abs=1e-12)
-    assert found.f1max == pytest.approx(reference_f1_max(scores, labels), abs=1e-12)
-    at_threshold = reference.f1_score(labels, scores >= found.threshold)
-    assert at_threshold == pytest.approx(found.f1max, abs=1e-12)
+    expected = {
+        "i_auroc": reference.roc_auc_score(labels, scores),
+        "i_ap": reference.average_precision_score(labels, scores),
+        "i_f1max": reference_f1_max(scores, labels),
+    }
+    assert found == pytest.approx(expected, abs=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
@@ -43,7 +45,7 @@ def test_image_metrics_equal_those_of_scikit_learn(pairs: Labelled) -> None:
 def test_roc_curve_equals_that_of_scikit_learn(pairs: Labelled) -> None:
     scores, labels = split(pairs)
     expected = reference.roc_curve(labels, scores, drop_intermediate=False)
-    for found, wanted in zip(roc_curve(scores, labels), expected[:2], strict=True):
+    for found, wanted in zip(roc_curve(rank(scores, labels)), expected[:2], strict=True):
         np.testing.assert_allclose(found, wanted, atol=1e-12)
 
 
@@ -61,42 +63,45 @@ def test_strictly_monotone_transforms_change_nothing(pairs: Labelled) -> None:
     scores, labels = split(pairs)
     transformed = np.arctan(scores)
     assume(len(np.unique(transformed)) == len(np.unique(scores)))
-    before, after = image_metrics(scores, labels), image_metrics(transformed, labels)
-    assert (before.auroc, before.ap, before.f1max) == (after.auroc, after.ap, after.f1max)
+    assert image_metrics(scores, labels) == image_metrics(transformed, labels)
 
 
 @settings(deadline=None)
 @given(labelled)
 def test_auroc_of_the_negated_scores_is_the_complement(pairs: Labelled) -> None:
     scores, labels = split(pairs)
-    both = image_metrics(scores, labels).auroc + image_metrics(-scores, labels).auroc
-    assert both == pytest.approx(1.0, abs=1e-12)
+    both = [image_metrics(signed, labels)["i_auroc"] for signed in (scores, -scores)]
+    assert sum(both) == pytest.approx(1.0, abs=1e-12)
 
 
 def test_constant_scores() -> None:
     found = image_metrics(np.zeros(4), [0, 0, 0, 1])
-    assert (found.auroc, found.ap) == (0.5, 0.25)
-    assert found.f1max == pytest.approx(0.4)
+    assert found == {"i_auroc": 0.5, "i_ap": 0.25, "i_f1max": pytest.approx(0.4)}
 
 
 def test_rank_joins_equal_scores() -> None:
-    scores, positives, negatives = rank(
-        [1.0, 3.0, 1.0, -0.0, 0.0], [1, 0, 0, 1, 1], [0, 1, 1, 0, 0]
-    )
-    assert scores.tolist() == [3.0, 1.0, 0.0]
-    assert positives.tolist() == [0.0, 1.0, 2.0]
-    assert negatives.tolist() == [1.0, 1.0, 0.0]
-    assert all(values.size == 0 for values in rank([], [], []))
+    ranking = rank([1.0, 3.0, 1.0, -0.0, 0.0], [1, 0, 0, 1, 1])
+    assert ranking.scores.tolist() == [3.0, 1.0, 0.0]
+    assert ranking.positives.tolist() == [0.0, 1.0, 2.0]
+    assert ranking.negatives.tolist() == [1.0, 1.0, 0.0]
+    assert (ranking.lowest, ranking.highest) == (0.0, 3.0)
 
 
 def test_overlap_area_by_hand() -> None:
     # Rates 0, 0.2, 0.4, 1 and overlaps 0, 0.5, 0.7, 1; at 0.3 the curve is at 0.6.
-    area = overlap_area(np.array([0.5, 0.2, 0.3]), np.array([0.2, 0.2, 0.6]))
-    assert area == pytest.approx((0.2 * 0.25 + 0.1 * 0.55) / 0.3, abs=1e-12)
-    perfect = overlap_area(np.array([1.0, 0.0]), np.array([0.0, 5.0]))
-    assert perfect == pytest.approx(1.0, abs=1e-12)
-    constant = overlap_area(np.array([3.0]), np.array([9.0]))
-    assert constant == pytest.approx(0.15, abs=1e-12)
+    assert area_of([0.5, 0.2, 0.3], [0.2, 0.2, 0.6]) == pytest.approx(
+        (0.2 * 0.25 + 0.1 * 0.55) / 0.3, abs=1e-12
+    )
+    assert area_of([1.0, 0.0], [0.0, 5.0]) == pytest.approx(1.0, abs=1e-12)  # perfect
+    assert area_of([3.0], [9.0]) == pytest.approx(0.15, abs=1e-12)  # one score for all
+
+
+def area_of(overlaps: list[float], negatives: list[float]) -> float:
+    scores = np.arange(len(overlaps), 0, -1.0)
+    ranking = Ranking(
+        scores, np.array(overlaps), np.array(negatives), scores[-1], scores[0], np.array(overlaps)
+    )
+    return overlap_area(ranking, limit=0.3)
 
 
 @pytest.mark.parametrize(

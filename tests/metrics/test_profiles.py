@@ -12,10 +12,8 @@ from scipy import ndimage
 from sklearn import metrics
 
 from mintad.errors import ConfigError
-from mintad.metrics.geometry import prepare_map, prepare_mask, resize_map, score_map, smooth
-from mintad.metrics.profile_counting import Gathered
-from mintad.metrics.profile_measuring import evaluate_protocols
-from mintad.metrics.profiles import Profile, find_profiles, list_profiles
+from mintad.metrics import ProductMetrics, Profile, StreamingMetrics, find_profiles, list_profiles
+from mintad.metrics.geometry import profile_map, profile_mask, resize_map, score_map, smooth
 
 PLAIN = Profile(name="plain", note="", sources=())
 
@@ -32,7 +30,8 @@ def test_every_profile_names_its_sources() -> None:
 
 
 def test_the_reference_always_comes_first() -> None:
-    assert [one.name for one in find_profiles(["dinomaly", "mintad"])] == ["mintad", "dinomaly"]
+    names = [profile.name for profile in find_profiles(["dinomaly", "mintad", PLAIN])]
+    assert names == ["mintad", "dinomaly", "plain"]
     with pytest.raises(ConfigError, match="no protocol named 'other'"):
         find_profiles(["other"])
 
@@ -83,17 +82,17 @@ def test_the_crop_takes_the_border_from_map_and_mask_alike() -> None:
     mask[30:34, 30:34] = True
     anomaly_map = mask.astype(np.float32)
     profile = with_fields(enlarged=64, crop=56, size=28, mask_filter="bilinear", mask_threshold=0.0)
-    found = prepare_mask(mask, profile, (64, 64))
-    assert found.shape == prepare_map(anomaly_map, profile).shape == (28, 28)
+    found = profile_mask(mask, profile, (64, 64))
+    assert found.shape == profile_map(anomaly_map, profile).shape == (28, 28)
     assert found.sum() == 4
-    assert prepare_map(anomaly_map, profile)[0].max() == 0
+    assert profile_map(anomaly_map, profile)[0].max() == 0
 
 
 def test_thresholds_of_masks_decide_thin_defects() -> None:
     mask = np.zeros((64, 64), np.bool_)
     mask[:, 33] = True  # one column of four that share a pixel
     counts = {
-        threshold: prepare_mask(
+        threshold: profile_mask(
             mask, with_fields(size=16, mask_filter="bilinear", mask_threshold=threshold), (1, 1)
         ).sum()
         for threshold in (0.0, 0.5)
@@ -101,24 +100,25 @@ def test_thresholds_of_masks_decide_thin_defects() -> None:
     assert counts[0.0] > counts[0.5] == 0
 
 
-def gathered(seed: int = 0) -> tuple[Gathered, np.ndarray, np.ndarray]:
+def six_images(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Maps and masks `(6, 20, 20)`, every second image defective."""
     rng = np.random.default_rng(seed)
-    state = Gathered()
-    maps, masks = [], []
-    for number in range(6):
-        mask = np.zeros((20, 20), np.bool_)
-        if number % 2:
-            mask[3:9, 4:8] = mask[14:16, 12:18] = True
-        anomaly_map = (rng.normal(size=mask.shape) + 1.5 * mask).astype(np.float32)
-        state.add(float(anomaly_map.max()), number % 2, anomaly_map, mask)
-        maps.append(anomaly_map)
-        masks.append(mask)
-    return state, np.stack(maps), np.stack(masks)
+    masks = np.zeros((6, 20, 20), np.bool_)
+    masks[1::2, 3:9, 4:8] = masks[1::2, 14:16, 12:18] = True
+    return (rng.normal(size=masks.shape) + 1.5 * masks).astype(np.float32), masks
+
+
+def measured(profile: Profile, maps: np.ndarray, masks: np.ndarray) -> ProductMetrics:
+    metrics = StreamingMetrics(profile)
+    for anomaly_map, mask in zip(maps, masks, strict=True):
+        score, label = float(anomaly_map.max()), int(mask.any())
+        metrics.update("nut", score=score, label=label, anomaly_map=anomaly_map, mask=mask)
+    return metrics.result().products["nut"]
 
 
 @pytest.mark.parametrize(("scale", "steps"), [("last", 200), ("span", 100)])
 def test_aupro_at_thresholds_follows_its_definition(scale: str, steps: int) -> None:
-    state, maps, masks = gathered()
+    maps, masks = six_images()
     structure = np.zeros((3, 3, 3))
     structure[1] = 1  # 8 neighbours within a map, none between maps
     labels, count = ndimage.label(masks, structure=structure)
@@ -126,53 +126,53 @@ def test_aupro_at_thresholds_follows_its_definition(scale: str, steps: int) -> N
     for threshold in np.linspace(maps.min(), maps.max(), steps, endpoint=False):
         alarm = maps > threshold
         rates.append((alarm & ~masks).sum() / (~masks).sum())
-        overlaps.append(np.mean([alarm[labels == one].mean() for one in range(1, count + 1)]))
+        overlaps.append(np.mean([alarm[labels == region].mean() for region in range(1, count + 1)]))
     rate, overlap = np.array(rates), np.array(overlaps)
     rate, overlap = rate[rate < 0.3], overlap[np.array(rates) < 0.3]
     start = rate.min() if scale == "span" else 0.0
     expected = metrics.auc(rate, overlap) / (rate.max() - start)
-    row = state.row(with_fields(aupro_thresholds=steps, aupro_scale=scale))
+    row = measured(with_fields(aupro_thresholds=steps, aupro_scale=scale), maps, masks)
     assert row.values["aupro"] == pytest.approx(expected, abs=1e-9)
 
 
 def test_f1_at_thresholds_is_at_most_the_best() -> None:
-    state, maps, masks = gathered()
+    maps, masks = six_images()
     scaled = (maps - maps.min()) / (maps.max() - maps.min())
-    found = [metrics.f1_score(masks.ravel(), (scaled > t).ravel()) for t in np.linspace(0, 1, 21)]
-    coarse = state.row(with_fields(f1_thresholds=21)).values["p_f1max"]
-    fine = state.row(PLAIN).values["p_f1max"]
-    assert coarse == pytest.approx(max(found), abs=1e-3)
+    by_hand = [metrics.f1_score(masks.ravel(), (scaled > t).ravel()) for t in np.linspace(0, 1, 21)]
+    coarse = measured(with_fields(f1_thresholds=21), maps, masks).values["p_f1max"]
+    fine = measured(PLAIN, maps, masks).values["p_f1max"]
+    assert coarse == pytest.approx(max(by_hand), abs=1e-3)
     assert coarse is not None
     assert fine is not None
     assert coarse < fine
 
 
 def test_a_mirrored_auroc_is_never_below_a_half() -> None:
-    state = Gathered()
-    for number in range(4):
-        state.add(-float(number % 2), number % 2, np.zeros((2, 2), np.float32), None)
-    assert state.row(PLAIN).values["i_auroc"] == 0.0
-    row = state.row(with_fields(auroc_mirrored=True))
-    assert row.values["i_auroc"] == 1.0
-    assert row.undefined["aupro"] == "no defective pixels"
+    areas = []
+    for profile in (PLAIN, with_fields(auroc_mirrored=True)):
+        inverted = StreamingMetrics(profile)
+        for number in range(4):
+            inverted.update("nut", score=-float(number % 2), label=number % 2)
+        row = inverted.result().products["nut"]
+        areas.append(row.values["i_auroc"])
+        assert row.undefined["aupro"] == "no anomaly maps"
+    assert areas == [0.0, 1.0]
 
 
 @pytest.mark.filterwarnings("ignore:The backbone .* has random weights")
-def test_one_pass_and_mintad_is_what_evaluate_says(run: Path, tree: Path) -> None:
+def test_one_pass_and_mintad_is_what_a_plain_evaluation_says(run: Path, tree: Path) -> None:
     pytest.importorskip("torch")
     import mintad
 
-    found = evaluate_protocols(run, mintad.read(tree))
-    plain = mintad.evaluate(run, tree).metrics
-    assert list(found.evaluations) == list_profiles()
-    reference = found.evaluations["mintad"]
-    for part in ("macro", "pooled"):
-        mine = reference.macro if part == "macro" else reference.pooled.values
-        theirs = plain.macro if part == "macro" else plain.pooled.values
-        assert dict(mine) == pytest.approx(dict(theirs), abs=1e-9)
-    assert len(found.table().splitlines()) == 2 + 4
-    assert "| uniad |" in found.table("pooled")
-    assert found.to_json()["dinomaly"]["protocol"]["crop"] == 392
+    compared = mintad.evaluate(run, tree, protocols=["all"])
+    plain = mintad.evaluate(run, tree)
+    assert list(compared.tables) == list_profiles()
+    content, expected = compared.to_json(), plain.to_json()
+    protocols = content.pop("protocols")
+    assert content == expected
+    assert list(protocols) == list_profiles()[1:]
+    assert protocols["dinomaly"]["protocol"]["crop"] == 392
+    assert protocols["dinomaly"]["macro"]["p_ap"] != content["macro"]["p_ap"]
 
 
 @pytest.mark.filterwarnings("ignore:The backbone .* has random weights")

@@ -6,18 +6,21 @@ from hypothesis import given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 
-from mintad.metrics.regions import label_regions, region_weights
+from mintad.metrics.regions import region_weights
 
 EIGHT = np.ones((3, 3), dtype=int)
 
 
 def assert_same_regions(mask: np.ndarray) -> None:
-    labels, count = label_regions(mask)
-    expected, expected_count = ndimage.label(mask, structure=EIGHT)
-    assert labels.dtype == np.int32
-    assert count == expected_count
-    pairs = np.unique(np.stack((labels.ravel(), expected.ravel())), axis=1)
-    assert pairs.shape[1] == len(np.unique(labels))  # each label has one partner, and no other
+    labels, count = ndimage.label(mask, structure=EIGHT)
+    sizes = np.bincount(labels[mask], minlength=count + 1)
+    weights = region_weights(mask)
+    np.testing.assert_array_equal(weights, 1 / sizes[labels[mask]])
+    assert weights.sum() == pytest.approx(count, rel=1e-9)
+
+
+def region_count(mask: np.ndarray) -> int:
+    return round(region_weights(mask).sum())
 
 
 @settings(max_examples=300, deadline=None)
@@ -37,12 +40,12 @@ def test_windings_that_join_late() -> None:
     snake[::2] = True
     snake[1::4, -1] = True
     snake[3::4, 0] = True
-    assert label_regions(snake)[1] == 1
-    assert label_regions(snake.T.copy())[1] == 1
+    assert region_count(snake) == 1
+    assert region_count(snake.T.copy()) == 1
     comb = np.zeros((64, 65), dtype=bool)
     comb[:, ::2] = True
     comb[-1] = True
-    assert label_regions(comb)[1] == 1
+    assert region_count(comb) == 1
     spiral = np.zeros((41, 41), dtype=bool)
     for ring in range(0, 20, 2):
         spiral[ring, ring : 41 - ring] = spiral[40 - ring, ring : 41 - ring] = True
@@ -54,33 +57,15 @@ def test_windings_that_join_late() -> None:
 
 def test_rows_do_not_join_around_the_edge() -> None:
     mask = np.array([[0, 0, 1], [1, 0, 0]], dtype=bool)
-    assert label_regions(mask)[1] == 2
-    assert label_regions(np.array([[0, 1, 0], [1, 0, 0]], dtype=bool))[1] == 1
-
-
-def test_numbers_follow_raster_order() -> None:
-    mask = np.array([[0, 0, 0, 1], [1, 0, 0, 0], [1, 0, 1, 0]], dtype=bool)
-    labels, _ = label_regions(mask)
-    assert labels.tolist() == [[0, 0, 0, 1], [2, 0, 0, 0], [2, 0, 3, 0]]
-
-
-def test_weights_sum_to_one_in_each_region() -> None:
-    mask = np.random.default_rng(1).random((64, 48)) < 0.3
-    labels, count = label_regions(mask)
-    weights, regions = region_weights(mask)
-    assert regions == count
-    sums = np.bincount(labels[mask], weights=weights)[1:]
-    np.testing.assert_allclose(sums, np.ones(count), rtol=1e-12)
+    assert region_count(mask) == 2
+    assert region_count(np.array([[0, 1, 0], [1, 0, 0]], dtype=bool)) == 1
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 5), (5, 0), (1, 1), (7, 3)])
 def test_empty_masks_have_no_region(shape: tuple[int, int]) -> None:
-    labels, count = label_regions(np.zeros(shape, dtype=bool))
-    assert labels.shape == shape
-    assert count == 0
-    assert region_weights(np.zeros(shape, dtype=bool))[0].size == 0
+    assert region_weights(np.zeros(shape, dtype=bool)).size == 0
 
 
 def test_a_mask_must_have_two_dimensions() -> None:
     with pytest.raises(ValueError, match=r"\(H, W\)"):
-        label_regions(np.zeros((2, 2, 2), dtype=bool))
+        region_weights(np.zeros((2, 2, 2), dtype=bool))

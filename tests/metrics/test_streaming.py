@@ -12,8 +12,9 @@ from mintad.metrics import (
     PIXEL_METRICS,
     MetricTable,
     PixelAccumulator,
+    ProductMetrics,
     StreamingMetrics,
-    format_table,
+    find_profiles,
 )
 
 SHAPE = (12, 10)
@@ -102,6 +103,7 @@ def test_what_is_undefined_is_null_and_says_why() -> None:
         PIXEL_METRICS, 2
     )
     assert content["products"]["no masks"]["undefined"] == reasons["no masks"]
+    assert "undefined" not in content["macro"]
     assert "undefined" not in content["products"]["whole"]
     assert content["pooled"]["n_good"] == 2 + 2 + 0 + 2 + 1 + 1
     # Pooled pixels are those of products with masks.
@@ -113,7 +115,9 @@ def test_what_is_undefined_is_null_and_says_why() -> None:
     flat = np.zeros(SHAPE, dtype=bool)
     accumulator.update(anomaly_map, flat)
     accumulator.update(anomaly_map, flat)
-    assert result.pooled.values["aupro"] == pytest.approx(accumulator.compute().aupro)
+    assert result.pooled.values["aupro"] == pytest.approx(
+        METRICS["aupro"].measure(accumulator.ranking(), find_profiles([])[0])
+    )
 
 
 def test_a_defective_image_without_a_mask_is_left_out_of_the_pixels() -> None:
@@ -131,8 +135,27 @@ def test_a_defective_image_without_a_mask_is_left_out_of_the_pixels() -> None:
 def test_no_images_at_all() -> None:
     result = StreamingMetrics().result()
     assert result.macro == dict.fromkeys(METRICS)
+    assert result.to_json()["macro"]["undefined"] == dict.fromkeys(METRICS, "no products")
     assert result.pooled.undefined["i_auroc"] == "no images"
     assert MetricTable.from_json(result.to_json()).products == {}
+
+
+def test_a_mean_over_nothing_says_why() -> None:
+    evaluator = StreamingMetrics()
+    add_images(evaluator, "a", [0, 1], masks=False)
+    add_images(evaluator, "b", [0, 0])
+    add_images(evaluator, "c", [0, 1], masks=False)
+    reasons = evaluator.result().to_json()["macro"]["undefined"]
+    assert reasons == dict.fromkeys(PIXEL_METRICS, "no masks; no defective images")
+
+
+def test_a_value_that_is_missing_needs_a_reason() -> None:
+    values = dict.fromkeys(METRICS, 0.5) | {"aupro": None}
+    assert ProductMetrics(values, {"aupro": "no masks"}, 1, 1).undefined
+    with pytest.raises(ValueError, match="aupro"):
+        ProductMetrics(values, {}, 1, 1)
+    with pytest.raises(ValueError, match="p_ap"):
+        ProductMetrics(values, {"aupro": "no masks", "p_ap": "no masks"}, 1, 1)
 
 
 def test_json_round_trip() -> None:
@@ -148,22 +171,6 @@ def test_json_round_trip() -> None:
     assert set(content["products"]["a"]) == {*METRICS, "n_good", "n_defect"}
 
 
-def test_table() -> None:
-    evaluator = StreamingMetrics()
-    add_images(evaluator, "a", [0, 1])
-    add_images(evaluator, "b", [0, 0])
-    result = evaluator.result()
-    heading, first, second, macro, pooled = format_table(result)
-    assert heading == ["product", *METRICS, "n_good", "n_defect"]
-    assert first == ["a", *(f"{result.products['a'].values[m]:.4f}" for m in METRICS), "1", "1"]
-    assert second == ["b", *"-------", "2", "0"]
-    assert macro[0] == "macro"
-    assert macro[1] == f"{result.macro['i_auroc']:.4f} (1 of 2)"
-    assert pooled[0] == "pooled"
-    assert pooled[-2:] == ["3", "1"]
-    assert {len(row) for row in format_table(result)} == {len(METRICS) + 3}
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -177,8 +184,8 @@ def test_table() -> None:
             {
                 "score": 1.0,
                 "label": 1,
-                "anomaly_map": np.zeros((3, 3), np.float32),
-                "mask": np.ones(SHAPE, bool),
+                "anomaly_map": np.zeros(SHAPE, np.float32),
+                "mask": np.ones(SHAPE, np.uint8),
             },
             "mask",
         ),

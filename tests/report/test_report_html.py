@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -11,17 +12,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mintad.errors import DataError
+from mintad.metrics import METRICS, MetricTable, ProductMetrics
 from mintad.report.contents import KINDS, Example, ReportData, pick_examples
 from mintad.report.html import build_report, write_report
-from mintad.report.table import UNKNOWN_REASON, build_table
+from mintad.report.table import build_table
 
 HOSTILE = "</td><script>alert('x')</script><img src=x onerror=alert(1)>&\""
-KEYS = ("i_auroc", "i_ap", "i_f1max", "p_auroc", "p_ap", "p_f1max", "aupro")
+SCORES = np.array([1, 2, 3, 4, 3.5, 5, 6, 7, 8, 9])
+LABELS = np.array([0] * 4 + [1] * 6)
 
 
-def entry(value: float | None, good: int = 4, defective: int = 6, **more: object) -> dict:
-    return {**dict.fromkeys(KEYS, value), "n_good": good, "n_defect": defective, **more}
+def row(value: float, good: int = 4, defective: int = 6, **undefined: str) -> ProductMetrics:
+    values = dict.fromkeys(METRICS, value) | dict.fromkeys(undefined)
+    return ProductMetrics(values, undefined, good, defective)
+
+
+def table_of(**products: ProductMetrics) -> MetricTable:
+    good = sum(product.n_good for product in products.values())
+    defective = sum(product.n_defect for product in products.values())
+    return MetricTable(products, row(0.88, good, defective))
 
 
 def example(product: str, kind: str, label: int, size=(40, 60), **changes: object) -> Example:
@@ -44,26 +53,20 @@ def example(product: str, kind: str, label: int, size=(40, 60), **changes: objec
 
 @pytest.fixture
 def data() -> ReportData:
-    scores = np.array([1, 2, 3, 4, 3.5, 5, 6, 7, 8, 9], np.float32)
-    labels = np.array([0] * 4 + [1] * 6)
     names = ("bottle", "screw", HOSTILE)
+    scores = dict.fromkeys(names, (SCORES, LABELS))
     return ReportData(
         title="Line 1",
-        evaluation={
-            "products": {name: entry(0.91) for name in names},
-            "macro": entry(0.91),
-            "pooled": entry(0.88),
-            "config": {"size": [256, 256], "bundle": HOSTILE},
-        },
+        metrics=replace(table_of(**dict.fromkeys(names, row(0.91))), scores=scores),
+        config={"size": [256, 256], "bundle": HOSTILE},
         details={"Model": "MINT-AD", HOSTILE: HOSTILE},
-        scores=dict.fromkeys(names, (scores, labels)),
         examples=[
             example("bottle", "false alarm", 0),
             example("bottle", "miss", 1, predicted_product="screw"),
             example(HOSTILE, "defect found", 1, name=HOSTILE, defect_type=HOSTILE),
             example("screw", "good", 0, size=(500, 30), box=(0.0, 5.0, 14.0, 4.0)),
         ],
-        scale=dict.fromkeys(names, (1.0, 4.0)),
+        scale=(1.0, 4.0),
         licences={"bottle": "CC BY-NC-SA 4.0"},
     )
 
@@ -123,48 +126,47 @@ def test_every_product_is_listed_plotted_and_linked(data):
     assert len(identifiers) == len(set(identifiers))
     links = [found["href"][1:] for tag, found in elements.found if tag == "a"]
     assert set(links) <= set(identifiers)
-    for product in data.evaluation["products"]:
+    for product in data.metrics.products:
         assert elements.text.count(product) >= 3  # table, plots, images
 
 
-def test_a_product_without_scores_or_an_evaluation_is_kept(data):
-    scores = {**data.scores, "new": data.scores["screw"]}
-    del scores["bottle"]
-    text = Elements(build_report(replace(data, scores=scores))).text
-    assert "bottle" in text
-    assert "new" in text
+def test_a_product_without_scores_is_kept_without_plots(data):
+    scores = {"screw": (SCORES, LABELS)}
+    page = build_report(replace(data, metrics=replace(data.metrics, scores=scores)))
+    assert Elements(page).text.count("bottle") == 3  # table, images, licences
+    assert page.count("<svg") == 2
 
 
 def test_plots_inside_the_page_are_valid_svg(data):
     plots = re.findall(r"<svg.*?</svg>", build_report(data), re.DOTALL)
-    assert len(plots) == 2 * len(data.scores)
+    assert len(plots) == 2 * len(data.metrics.scores)
     for plot in plots:
         ElementTree.fromstring(plot)
 
 
 def test_undefined_metrics_are_dashes_with_their_reason(data):
-    reasons = {"p_ap": "No masks <here>.", "p_auroc": "No masks <here>."}
-    products = {
-        "bottle": {**entry(0.8), "p_ap": None, "p_auroc": None, "undefined": reasons},
-        "screw": {**entry(0.9), "aupro": float("nan")},
-    }
-    evaluation = {"products": products, "macro": entry(None), "pooled": entry(0.8)}
-    table = build_table(evaluation)
-    assert table.notes == ("No masks <here>.", UNKNOWN_REASON)
-    assert [cell.note for cell in table.products[0].cells] == [None, None, None, 1, 1, None, None]
-    elements = Elements(build_report(replace(data, evaluation=evaluation)))
+    metrics = table_of(
+        bottle=row(0.8, p_ap="No masks <here>.", p_auroc="No masks <here>."),
+        screw=row(0.9, aupro="no anomaly maps", p_ap="no anomaly maps"),
+    )
+    table = build_table(metrics)
+    both = "No masks <here>.; no anomaly maps"
+    assert table.notes == ("No masks <here>.", "no anomaly maps", both)
+    notes = {key: cell.note for key, cell in table.products[0].cells.items() if cell.note}
+    assert notes == {"p_auroc": 1, "p_ap": 1}
+    assert {key: cell.note for key, cell in table.macro.cells.items() if cell.note} == {"p_ap": 3}
+    elements = Elements(build_report(replace(data, metrics=metrics)))
     dashes = [found["title"] for tag, found in elements.found if tag == "abbr"]
-    assert dashes.count("No masks <here>.") == 2
+    # The macro mean of p_ap stands in the header too.
+    assert Counter(dashes) == {"No masks <here>.": 2, "no anomaly maps": 2, both: 2}
     assert elements.text.count("–") == len(dashes)
-    assert "No masks <here>." in elements.text
-    assert "nan" not in elements.text
+    assert set(table.notes) <= set(elements.text)
     assert "None" not in elements.text
 
 
 def test_the_header_names_the_weakest_product_and_counts_images(data):
-    products = {"bottle": entry(0.95), "screw": entry(0.71, good=1000)}
-    evaluation = {"products": products, "macro": entry(0.83), "pooled": entry(0.8)}
-    text = Elements(build_report(replace(data, evaluation=evaluation))).text
+    metrics = table_of(bottle=row(0.95), screw=row(0.71, good=1000))
+    text = Elements(build_report(replace(data, metrics=metrics))).text
     assert "weakest: screw, 0.710" in text
     assert "1,016" in text
     assert "1,004 good, 12 defective" in text
@@ -172,9 +174,9 @@ def test_the_header_names_the_weakest_product_and_counts_images(data):
 
 def test_a_better_value_is_never_paler():
     values = np.linspace(0, 1, 30)
-    rows = build_table({"products": {str(value): entry(value) for value in values}}).products
-    for column in range(len(KEYS)):
-        tints = [row.cells[column].tint for row in rows]
+    rows = build_table(table_of(**{str(value): row(value) for value in values})).products
+    for metric in METRICS:
+        tints = [product.cells[metric].tint for product in rows]
         assert tints == sorted(tints)
         assert (tints[0], tints[-1]) == (0, 1)
 
@@ -226,21 +228,6 @@ def test_the_file_appears_whole_and_alone(data, tmp_path):
 def test_a_name_that_is_not_unicode_can_be_written(data, tmp_path):
     path = write_report(replace(data, title="broken \udcff name"), tmp_path / "report.html")
     assert "broken ? name" in path.read_text(encoding="utf-8")
-
-
-def test_an_evaluation_without_products_is_refused(data):
-    with pytest.raises(DataError, match="lists no products"):
-        build_report(replace(data, evaluation={"macro": {}}))
-
-
-def test_contents_that_do_not_fit_together_are_refused(data):
-    scores, labels = data.scores["bottle"]
-    with pytest.raises(ValueError, match="differ in length"):
-        replace(data, scores={"bottle": (scores, labels[1:])})
-    with pytest.raises(ValueError, match="not a finite number"):
-        replace(data, scores={"bottle": (np.append(scores[1:], np.nan), labels)})
-    with pytest.raises(ValueError, match="no heatmap scale for bottle"):
-        replace(data, scale={})
 
 
 def test_the_worst_of_each_product_are_picked_once_and_in_order():

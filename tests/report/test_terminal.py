@@ -5,30 +5,32 @@ import io
 import pytest
 from rich.console import Console
 
-from mintad.report.terminal import evaluation_table, evaluation_text
+from mintad.metrics import (
+    METRICS,
+    Evaluation,
+    EvaluationConfig,
+    MetricTable,
+    ProductMetrics,
+    find_profiles,
+)
+from mintad.report.terminal import evaluation_table, evaluation_text, protocols_text
 
-KEYS = ("i_auroc", "i_ap", "i_f1max", "p_auroc", "p_ap", "p_f1max", "aupro")
 HEADERS = ("AUROC", "AP", "F1max", "AUROC", "AP", "F1max", "AUPRO")
 
 
-def shown(evaluation: dict, title: str | None = None, width: int = 140) -> list[str]:
+def shown(metrics: MetricTable, title: str | None = None, width: int = 140) -> list[str]:
     console = Console(file=io.StringIO(), width=width)
-    console.print(evaluation_table(evaluation, title))
+    console.print(evaluation_table(metrics, title))
     return console.file.getvalue().splitlines()
 
 
 def test_products_macro_and_pooled_are_rows_with_their_numbers():
-    values = {key: 0.9 + index / 100 for index, key in enumerate(KEYS)}
-    evaluation = {
-        "products": {
-            "nut": {**values, "n_good": 1200, "n_defect": 5},
-            "[red]bolt[/]": {**values, "aupro": None, "n_good": 1, "n_defect": 2}
-            | {"undefined": {"aupro": "No [masks]."}},
-        },
-        "macro": values,
-        "pooled": values,
+    values = {key: 0.9 + index / 100 for index, key in enumerate(METRICS)}
+    products = {
+        "nut": ProductMetrics(values, {}, 1200, 5),
+        "[red]bolt[/]": ProductMetrics({**values, "aupro": None}, {"aupro": "No [masks]."}, 1, 2),
     }
-    lines = shown(evaluation, "Line [1]")
+    lines = shown(MetricTable(products, ProductMetrics(values, {}, 1201, 7)), "Line [1]")
     assert lines[0].strip() == "Line [1]"
     numbers = ["0.900", "0.910", "0.920", "0.930", "0.940", "0.950", "0.960"]
     rows = {line.split()[0]: line.split() for line in lines if line.strip()}
@@ -41,18 +43,9 @@ def test_products_macro_and_pooled_are_rows_with_their_numbers():
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_row_is_one_line_at_eighty_columns(width: int):
-    values = dict.fromkeys(KEYS, 1.0)
-    undefined = dict.fromkeys(KEYS)
-    evaluation = {
-        "products": {
-            "bottle": {**values, "n_good": 12345, "n_defect": 123},
-            "transistor_two": {**undefined, "n_good": 2, "n_defect": 123}
-            | {"undefined": dict.fromkeys(KEYS, "No masks.")},
-        },
-        "macro": values,
-        "pooled": values,
-    }
-    lines = shown(evaluation, width=width)
+    bottle = ProductMetrics(dict.fromkeys(METRICS, 1.0), {}, 12345, 123)
+    undefined = ProductMetrics(dict.fromkeys(METRICS), dict.fromkeys(METRICS, "No masks."), 2, 123)
+    lines = shown(MetricTable({"bottle": bottle, "transistor_two": undefined}, bottle), width=width)
     assert max(map(len, lines)) <= width
     rows = {line.split()[0]: line.split() for line in lines if line.strip()}
     assert rows["bottle"] == ["bottle", "12,345", "123", *["1.000"] * 7]
@@ -63,6 +56,30 @@ def test_a_row_is_one_line_at_eighty_columns(width: int):
 def test_a_long_name_is_whole_where_nothing_limits_the_width(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COLUMNS", "80")
     name = "the_longest_product_name_of_the_line"
-    values = dict.fromkeys(KEYS, 1.0) | {"n_good": 1, "n_defect": 1}
-    text = evaluation_text({"products": {name: values}, "macro": values, "pooled": values})
+    values = ProductMetrics(dict.fromkeys(METRICS, 1.0), {}, 1, 1)
+    text = evaluation_text(MetricTable({name: values}, values))
     assert any(line.startswith(f"{name} ") for line in text.splitlines())
+
+
+def test_protocols_say_how_far_each_metric_moved():
+    values = dict.fromkeys(METRICS, 0.5)
+    moved = values | {"i_ap": 0.75, "p_ap": None}
+    tables = {
+        "mintad": MetricTable({}, ProductMetrics(values, {}, 1, 1)),
+        "own": MetricTable({}, ProductMetrics(moved, {"p_ap": "no masks"}, 1, 1)),
+    }
+    (reference,) = find_profiles([])
+    own = reference.model_copy(update={"name": "own", "defines": ("i_ap",)})
+    config = EvaluationConfig(evaluation_size=(8, 8), product_given=False, scores="raw", images=2)
+    macro, pooled, star = protocols_text(
+        Evaluation(tables, (reference, own), config, (), ())
+    ).split("\n\n")
+    assert pooled.splitlines() == [
+        "| pooled | image AUROC | AP | F1-max | pixel AUROC | AP | F1-max | AUPRO |",
+        "|---|---|---|---|---|---|---|---|",
+        "| mintad |" + " 0.5000 |" * 7,
+        "| own | 0.5000 (+0.0000) * | 0.7500 (+0.2500) | 0.5000 (+0.0000) * "
+        "| 0.5000 (+0.0000) * | – * | 0.5000 (+0.0000) * | 0.5000 (+0.0000) * |",
+    ]
+    assert macro.splitlines()[2] == "| mintad |" + " – |" * 7
+    assert star.startswith("*")

@@ -100,11 +100,11 @@ def test_a_method_that_knows_no_product_is_measured_on_raw_scores(
     )
     assert mintad.load(tmp_path / "run").manifest.metrics == {}
     raw = mintad.evaluate(bundle, tree)
-    assert raw.config["product_accuracy"] is None
-    assert raw.config["scores"].startswith("raw")
+    assert raw.config.product_accuracy is None
+    assert raw.config.scores.startswith("raw")
     assert all(one.score == one.raw_score for one in raw.inspections)
     given = mintad.evaluate(bundle, tree, give_product=True)
-    assert given.config["scores"].startswith("calibrated")
+    assert given.config.scores.startswith("calibrated")
     assert [one.raw_score for one in given.inspections] == pytest.approx(
         [one.raw_score for one in raw.inspections]
     )

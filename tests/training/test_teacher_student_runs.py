@@ -33,10 +33,10 @@ def test_a_run_is_evaluated_like_any_other(
     assert manifest.model.stage_grids == ((16, 16), (8, 8))
     assert manifest.model.with_image == model.endswith("stfpm")
     raw = mintad.evaluate(tmp_path / "run", tree)
-    assert raw.config["product_accuracy"] is None
+    assert raw.config.product_accuracy is None
     assert all(one.score == one.raw_score for one in raw.inspections)
     given = mintad.evaluate(tmp_path / "run", tree, give_product=True)
-    assert given.config["scores"].startswith("calibrated")
+    assert given.config.scores.startswith("calibrated")
     assert any(one.score != one.raw_score for one in given.inspections)
 
 

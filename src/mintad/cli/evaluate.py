@@ -26,21 +26,20 @@ def evaluate(
 ) -> None:
     """Measure a bundle on labelled test images: seven metrics per product, macro and pooled."""
     import mintad
-    from mintad.report.terminal import evaluation_text
+    from mintad.report.terminal import evaluation_text, protocols_text
     from mintad.system.files import write_json
 
     dataset = mintad.read(*data, layout=layout)
-    if protocol:
-        from mintad.cli.protocols import compare_protocols
-
-        return compare_protocols(bundle, dataset, protocol, json_file, give_product, engine)
     with progress_bar() as progress:
         evaluation = mintad.evaluate(
-            bundle, dataset, give_product=give_product, engine=engine, progress=progress
+            bundle,
+            dataset,
+            give_product=give_product,
+            engine=engine,
+            protocols=protocol or (),
+            progress=progress,
         )
-    content = evaluation.to_json()
-    typer.echo(evaluation_text(content))
+    typer.echo(protocols_text(evaluation) if protocol else evaluation_text(evaluation.metrics))
     if json_file is not None:
-        write_json(json_file, content)
+        write_json(json_file, evaluation.to_json())
         typer.echo(f"numbers: {json_file}")
-    return None

@@ -17,7 +17,7 @@ from mintad.system.files import write_json
 
 if TYPE_CHECKING:
     from mintad.bundle import Bundle
-    from mintad.metrics.evaluation import Evaluation
+    from mintad.metrics import Evaluation
     from mintad.system.progress import Progress
 
 
@@ -34,7 +34,7 @@ def run_demo(
     already, of the same recipe and images, is used as it is, or gone on with where it was
     stopped. Raises `ConfigError` where it is another run.
     """
-    from mintad.report.compose import make_report
+    from mintad.report.making import make_report
 
     start = time.perf_counter()
     sources = make_demo_data(out / "data")
@@ -47,9 +47,8 @@ def run_demo(
     report = out / "report.html"
     needs_product = bundle.manifest.model.needs_product
     result = make_report(bundle, dataset, report, give_product=needs_product, progress=progress)
-    content = result.to_json()
-    write_json(out / "metrics.json", content)
-    echo(evaluation_text(content))
+    write_json(out / "metrics.json", result.to_json())
+    echo(evaluation_text(result.metrics))
     echo(f"Open this report in a browser: {report.absolute()}")
     echo(f"numbers: {out / 'metrics.json'}")
     echo(f"time: {time.perf_counter() - start:.0f} s")

@@ -77,5 +77,5 @@ def macro_auroc(
     for product in np.unique(names):
         rows = names == product
         if len(np.unique(labels[rows])) == 2:
-            found.append(image_metrics(scores[rows], labels[rows]).auroc)
+            found.append(image_metrics(scores[rows], labels[rows])["i_auroc"])
     return float(np.mean(found)) if found else None

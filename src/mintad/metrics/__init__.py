@@ -1,30 +1,46 @@
-"""The seven metrics of anomaly detection, streaming, per product and pooled; numpy only."""
+"""The metrics of anomaly detection, streaming, per product and pooled, and the evaluation."""
 
-from mintad.metrics.curves import ImageMetrics, image_metrics, roc_curve
-from mintad.metrics.pixels import PixelAccumulator, PixelMetrics
-from mintad.metrics.regions import label_regions
-from mintad.metrics.streaming import (
-    IMAGE_METRICS,
-    METRICS,
-    PIXEL_METRICS,
-    MetricTable,
-    Row,
-    StreamingMetrics,
-    format_table,
+from mintad.metrics.curves import Ranking, rank, roc_curve
+from mintad.metrics.evaluation import (
+    Evaluation,
+    evaluate,
+    evaluate_parts,
+    inspect_samples,
+    labelled_test,
+    measure,
+    sample_mask,
 )
+from mintad.metrics.evaluation_config import EvaluationConfig
+from mintad.metrics.metric_table import MetricTable, ProductMetrics
+from mintad.metrics.pixels import PixelAccumulator
+from mintad.metrics.profiles import REFERENCE, Profile, find_profiles, list_profiles
+from mintad.metrics.registry import IMAGE_METRICS, METRICS, PIXEL_METRICS, Metric, headings
+from mintad.metrics.streaming import StreamingMetrics, image_metrics
 
 __all__ = [
     "IMAGE_METRICS",
     "METRICS",
     "PIXEL_METRICS",
-    "ImageMetrics",
+    "REFERENCE",
+    "Evaluation",
+    "EvaluationConfig",
+    "Metric",
     "MetricTable",
     "PixelAccumulator",
-    "PixelMetrics",
-    "Row",
+    "ProductMetrics",
+    "Profile",
+    "Ranking",
     "StreamingMetrics",
-    "format_table",
+    "evaluate",
+    "evaluate_parts",
+    "find_profiles",
+    "headings",
     "image_metrics",
-    "label_regions",
+    "inspect_samples",
+    "labelled_test",
+    "list_profiles",
+    "measure",
+    "rank",
     "roc_curve",
+    "sample_mask",
 ]

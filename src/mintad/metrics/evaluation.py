@@ -1,75 +1,137 @@
-"""Runs a bundle over labelled images and measures it: the seven metrics, and every score."""
+"""Runs bundles over labelled images and measures them: every metric, and every score."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mintad.data import Dataset, Preprocessing, Sample, decode_mask, prepare_mask
+from mintad.data import Dataset, Sample, decode_mask
 from mintad.errors import DataError
-from mintad.metrics.streaming import MetricTable, StreamingMetrics
+from mintad.metrics.evaluation_config import EvaluationConfig, evaluation_config
+from mintad.metrics.metric_table import MetricTable
+from mintad.metrics.profiles import REFERENCE, Profile, find_profiles
+from mintad.metrics.streaming import StreamingMetrics
 from mintad.system.progress import Progress
 
 if TYPE_CHECKING:
+    from mintad.bundle import Manifest
     from mintad.inspection import Inspection, Inspector
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The metrics, and for each image the inspection without its map."""
+    """The metrics under each profile, and for each image the inspection without its map.
 
-    metrics: MetricTable
-    samples: tuple[Sample, ...]
-    inspections: tuple[Inspection, ...]
-    config: dict[str, Any]
+    `tables` and `profiles` have the same order, `mintad` first.
+    """
+
+    tables: Mapping[str, MetricTable]
+    profiles: tuple[Profile, ...]
+    config: EvaluationConfig
+    samples: tuple[Sample, ...] = field(repr=False)
+    inspections: tuple[Inspection, ...] = field(repr=False)
+
+    @property
+    def metrics(self) -> MetricTable:
+        """The metrics under the profile `mintad`."""
+        return self.tables[REFERENCE]
 
     def to_json(self) -> dict[str, Any]:
-        """What `mintad evaluate --json` writes."""
-        return {**self.metrics.to_json(), "config": self.config}
+        """What `mintad evaluate --json` writes; `protocols` only where there are others."""
+        protocols = {
+            profile.name: {
+                **self.tables[profile.name].to_json(),
+                "protocol": profile.model_dump(mode="json"),
+            }
+            for profile in self.profiles[1:]
+        }
+        content = {**self.metrics.to_json(), "config": self.config.to_json()}
+        return content | ({"protocols": protocols} if protocols else {})
 
 
 def evaluate(
     inspector: Inspector,
     dataset: Dataset,
     *,
+    protocols: Sequence[str | Profile] = (),
     give_product: bool = False,
+    allow_unknown: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Inspects the test images of `dataset` and measures the calibrated scores and maps.
 
     The product of an image is recognised by the model unless `give_product`. Maps and masks are
     compared at the size of the prepared image, masks by nearest neighbour; where an image was
-    padded only the picture itself counts. Raises `DataError` without test images or for a
-    product that the bundle does not know.
+    padded only the picture itself counts. `protocols` are profiles, or their names, under which
+    the same predictions are measured too; "all" is every one. Raises `DataError` without test
+    images or, unless `allow_unknown`, for a product that the bundle does not know, and
+    `ConfigError` for an unknown protocol.
     """
-    samples = labelled_test(dataset, inspector.products)
-    evaluator = StreamingMetrics()
-    kept = measure(evaluator, inspector, samples, give_product=give_product, progress=progress)
-    config = _config(inspector, samples, kept, give_product)
-    return Evaluation(evaluator.result(), tuple(samples), tuple(kept), config)
+    return evaluate_parts(
+        [(inspector, dataset)],
+        protocols=protocols,
+        give_product=give_product,
+        allow_unknown=allow_unknown,
+        progress=progress,
+    )
 
 
-def labelled_test(dataset: Dataset, known: Sequence[str]) -> list[Sample]:
-    """The labelled test images. Raises `DataError` for none, or a product that is not `known`."""
-    samples = [sample for sample in dataset.test if sample.label is not None]
-    _check(samples, known)
-    return samples
+def evaluate_parts(
+    parts: Iterable[tuple[Inspector, Dataset]],
+    *,
+    protocols: Sequence[str | Profile] = (),
+    give_product: bool = False,
+    allow_unknown: bool = False,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """One evaluation of several bundles, each on its own images: one model per product.
+
+    Arguments and errors are those of `evaluate`. The parts are taken one after the other, and
+    `progress` counts the images of each. Raises `ConfigError` for bundles that prepare images to
+    different sizes.
+    """
+    meters = [StreamingMetrics(profile) for profile in find_profiles(protocols)]
+    manifests: list[Manifest] = []
+    samples: list[Sample] = []
+    inspections: list[Inspection] = []
+    for inspector, dataset in parts:
+        known = dataset.products if allow_unknown else inspector.products
+        part = labelled_test(dataset, known)
+        manifests.append(inspector.bundle.manifest)
+        samples += part
+        inspections += measure(
+            meters, inspector, part, give_product=give_product, progress=progress
+        )
+    inspected_as = [
+        (sample.product, inspection.product)
+        for sample, inspection in zip(samples, inspections, strict=True)
+    ]
+    return Evaluation(
+        {meter.profile.name: meter.result() for meter in meters},
+        tuple(meter.profile for meter in meters),
+        evaluation_config(manifests, inspected_as, give_product),
+        tuple(samples),
+        tuple(inspections),
+    )
 
 
 def measure(
-    evaluator: StreamingMetrics,
+    meters: Sequence[StreamingMetrics],
     inspector: Inspector,
     samples: Sequence[Sample],
     *,
     give_product: bool = False,
     progress: Progress | None = None,
 ) -> list[Inspection]:
-    """Adds the inspections of `samples` to `evaluator`; the inspections without their maps."""
-    kept: list[Inspection] = []
+    """Adds the inspections of labelled `samples` to every meter; they come back without maps.
+
+    Raises `DataError` for an image that cannot be read, or a mask of another size.
+    """
+    inspections: list[Inspection] = []
     for sample, inspection in inspect_samples(inspector, samples, give_product=give_product):
         if inspection.error is not None:
             raise DataError(
@@ -77,18 +139,40 @@ def measure(
             )
         assert inspection.score is not None
         assert inspection.anomaly_map is not None
+        assert inspection.size is not None
         assert sample.label is not None
-        evaluator.update(
-            sample.product,
-            score=inspection.score,
-            label=sample.label,
-            anomaly_map=picture_of(inspection.anomaly_map, inspection.box),
-            mask=_prepared_mask(sample, inspection, inspector.bundle.manifest.preprocessing),
-        )
-        kept.append(replace(inspection, anomaly_map=None))
+        picture = picture_of(inspection.anomaly_map, inspection.box)
+        mask = sample_mask(sample, inspection.size)
+        for meter in meters:
+            meter.update(
+                sample.product,
+                score=inspection.score,
+                label=sample.label,
+                anomaly_map=picture,
+                mask=mask,
+            )
+        inspections.append(replace(inspection, anomaly_map=None))
         if progress is not None:
-            progress("images", len(kept), len(samples))
-    return kept
+            progress("images", len(inspections), len(samples))
+    return inspections
+
+
+def labelled_test(dataset: Dataset, known: Sequence[str]) -> list[Sample]:
+    """The labelled test images. Raises `DataError` for none, or a product that is not `known`."""
+    samples = [sample for sample in dataset.test if sample.label is not None]
+    if not samples:
+        raise DataError(
+            "There are no labelled test images to evaluate on.",
+            "Put them into test/good and test/<defect> of each product, or set split=test "
+            "and a label in the manifest.",
+        )
+    strangers = sorted({sample.product for sample in samples} - set(known))
+    if strangers:
+        raise DataError(
+            f"The bundle does not know the products {', '.join(strangers)}.",
+            f"Leave them out, or train with them; it knows: {', '.join(known)}.",
+        )
+    return samples
 
 
 def inspect_samples(
@@ -118,64 +202,9 @@ def sample_mask(sample: Sample, size: tuple[int, int]) -> NDArray[np.bool_] | No
     return mask
 
 
-def _prepared_mask(
-    sample: Sample, inspection: Inspection, preprocessing: Preprocessing
-) -> NDArray[np.bool_] | None:
-    assert inspection.size is not None
-    mask = sample_mask(sample, inspection.size)
-    return None if mask is None else picture_of(prepare_mask(mask, preprocessing), inspection.box)
-
-
 def picture_of(array: NDArray[Any], box: tuple[int, int, int, int] | None) -> NDArray[Any]:
-    """The part `box` (top, left, height, width) of a map or mask; all of it without a box."""
+    """The part `box` (top, left, height, width) of a map; all of it without a box."""
     if box is None:
         return array
     top, left, height, width = box
     return array[top : top + height, left : left + width]
-
-
-def _check(samples: Sequence[Sample], known: Sequence[str]) -> None:
-    if not samples:
-        raise DataError(
-            "There are no labelled test images to evaluate on.",
-            "Put them into test/good and test/<defect> of each product, or set split=test "
-            "and a label in the manifest.",
-        )
-    strangers = sorted({sample.product for sample in samples} - set(known))
-    if strangers:
-        raise DataError(
-            f"The bundle does not know the products {', '.join(strangers)}.",
-            f"Leave them out, or train with them; it knows: {', '.join(known)}.",
-        )
-
-
-def _config(
-    inspector: Inspector,
-    samples: Sequence[Sample],
-    inspections: Sequence[Inspection],
-    give_product: bool,
-) -> dict[str, Any]:
-    manifest = inspector.bundle.manifest
-    named = any(inspection.product is not None for inspection in inspections)
-    right = [
-        sample.product == inspection.product
-        for sample, inspection in zip(samples, inspections, strict=True)
-    ]
-    return {
-        "bundle_created": manifest.created,
-        "model": manifest.model.name,
-        "recipe": manifest.recipe.get("name"),
-        "seed": manifest.recipe.get("seed"),
-        "backbone": manifest.backbone.name,
-        "evaluation_size": [manifest.preprocessing.height, manifest.preprocessing.width],
-        "resize": manifest.preprocessing.resize,
-        "product_given": give_product,
-        "product_accuracy": float(np.mean(right)) if named else None,
-        "scores": "calibrated per product on good training images"
-        if named
-        else "raw: the product was neither given nor recognised",
-        "mask_binarised_at": 0.5,
-        "aupro_fpr_limit": 0.3,
-        "images": len(samples),
-        "mintad": manifest.mintad,
-    }

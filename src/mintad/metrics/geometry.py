@@ -19,7 +19,7 @@ REACH = 4.0
 """Sigmas after which a Gaussian is cut off."""
 
 
-def prepare_map(anomaly_map: Map, profile: Profile) -> Map:
+def profile_map(anomaly_map: Map, profile: Profile) -> Map:
     """A map `(h, w)` of the whole picture as the protocol measures it."""
     if profile.enlarged is not None:
         anomaly_map = resize_map(anomaly_map, (profile.enlarged, profile.enlarged))
@@ -30,8 +30,13 @@ def prepare_map(anomaly_map: Map, profile: Profile) -> Map:
     return smooth(anomaly_map, profile)
 
 
-def prepare_mask(mask: Mask, profile: Profile, size: tuple[int, int]) -> Mask:
-    """The mask `(H, W)` of an image as the protocol measures it; `size` is that of the map."""
+def profile_mask(mask: Mask, profile: Profile, size: tuple[int, ...]) -> Mask:
+    """The mask `(H, W)` of an image as the protocol measures it; `size` is that of the map.
+
+    Raises `ValueError` for what is no mask.
+    """
+    if mask.dtype != np.bool_ or mask.ndim != 2:
+        raise ValueError(f"A mask must be bool (H, W), not {mask.dtype} {mask.shape}.")
     first = profile.enlarged or profile.size
     height, width = size if first is None else (first, first)
     if profile.mask_filter == "nearest":

@@ -9,14 +9,12 @@ defective pixels shifts average precision by about half its share of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from mintad.metrics import curves
+from mintad.metrics.curves import Ranking
 from mintad.metrics.regions import region_weights
-from mintad.metrics.tables import Gatherer, Table
+from mintad.metrics.tables import Gatherer, ScoreTable
 
 CAPACITY = 2**17
 """Rows of each table: 12 bytes each for good pixels, 20 for defective ones."""
@@ -25,21 +23,10 @@ PENDING = 2**19
 """Good pixels that wait to be sorted together, 4 bytes each; a quarter as many defective ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class PixelMetrics:
-    """Pixel AUROC, average precision, the best F1 with its threshold, and AUPRO."""
-
-    auroc: float
-    ap: float
-    f1max: float
-    threshold: float
-    aupro: float
-
-
 class PixelAccumulator:
-    """Gathers the pixels of one product, or of several, for the pixel metrics.
+    """Gathers the pixels of one product, or of several, in a ranking for the pixel metrics.
 
-    The metrics are exact while neither class has more than `capacity` distinct scores. Memory is
+    The ranking is exact while neither class has more than `capacity` distinct scores. Memory is
     bounded for any number of maps: about 8 MB with the capacity given here.
     """
 
@@ -48,7 +35,7 @@ class PixelAccumulator:
             raise ValueError(f"The capacity must be at least 64, not {capacity}.")
         self.good_pixels = 0
         self.defective_pixels = 0
-        self.regions = 0
+        self._lowest, self._highest = np.inf, -np.inf
         self._good = Gatherer(1, capacity, PENDING)
         self._defective = Gatherer(2, capacity, PENDING // 4)
 
@@ -64,11 +51,12 @@ class PixelAccumulator:
         scores = anomaly_map.astype(np.float32, copy=False)
         if not np.isfinite(scores).all():
             raise ValueError("The anomaly map holds NaN or infinity.")
+        self._lowest = float(scores.min(initial=self._lowest))
+        self._highest = float(scores.max(initial=self._highest))
         if mask.any():
-            weights, regions = region_weights(mask)
+            weights = region_weights(mask)
             self._defective.add(scores[mask], weights)
             self.defective_pixels += weights.size
-            self.regions += regions
             scores = scores[~mask]
         self._good.add(scores.ravel())
         self.good_pixels += scores.size
@@ -79,7 +67,8 @@ class PixelAccumulator:
         self._defective.merge(other._defective)
         self.good_pixels += other.good_pixels
         self.defective_pixels += other.defective_pixels
-        self.regions += other.regions
+        self._lowest = min(self._lowest, other._lowest)
+        self._highest = max(self._highest, other._highest)
 
     @property
     def undefined(self) -> str | None:
@@ -88,28 +77,14 @@ class PixelAccumulator:
             return "no defective pixels"
         return None if self.good_pixels else "no good pixels"
 
-    def compute(self) -> PixelMetrics:
-        """The metrics of all pixels so far; raises `ValueError` where they are undefined."""
-        scores, negatives, positives, overlaps = self.ranked()
-        best, threshold = curves.f1_max(scores, positives, negatives)
-        return PixelMetrics(
-            auroc=curves.auroc(positives, negatives),
-            ap=curves.average_precision(positives, negatives),
-            f1max=best,
-            threshold=threshold,
-            aupro=curves.overlap_area(overlaps, negatives),
-        )
-
-    def ranked(self) -> tuple[NDArray[np.float64], ...]:
-        """Four arrays `(D,)`: the scores, highest first, and the weights that stand at each.
-
-        The weights count good pixels, defective pixels, and 1 / |region| of the latter. Raises
-        `ValueError` where the metrics are undefined.
-        """
+    def ranking(self) -> Ranking:
+        """All pixels so far; raises `ValueError` where their metrics are undefined."""
         if self.undefined:
             raise ValueError(f"Pixel metrics are undefined: {self.undefined}.")
         good, defective = self._good.table(), self._defective.table()
-        rows = Table(good.keys, np.pad(good.weights, ((0, 2), (0, 0)))).merged(
-            Table(defective.keys, np.pad(defective.weights, ((1, 0), (0, 0))))
+        rows = ScoreTable(good.keys, np.pad(good.weights, ((0, 2), (0, 0)))).merged(
+            ScoreTable(defective.keys, np.pad(defective.weights, ((1, 0), (0, 0))))
         )
-        return -rows.keys.astype(np.float64), *rows.weights
+        negatives, positives, overlaps = rows.weights
+        scores = -rows.keys.astype(np.float64)
+        return Ranking(scores, positives, negatives, self._lowest, self._highest, overlaps)

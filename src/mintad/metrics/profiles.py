@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mintad.errors import ConfigError
-from mintad.metrics import METRICS
+from mintad.metrics.registry import METRICS
 
 REFERENCE = "mintad"
 """The profile that all others are compared with."""
@@ -53,7 +53,7 @@ class Profile(BaseModel):
     aupro_thresholds: int | None = Field(default=None, ge=2)
     aupro_limit: float = Field(default=0.3, gt=0, le=1)
     aupro_scale: Literal["limit", "last", "span"] = "limit"
-    defines: tuple[str, ...] = METRICS
+    defines: tuple[str, ...] = tuple(METRICS)
 
 
 def list_profiles() -> list[str]:
@@ -61,20 +61,31 @@ def list_profiles() -> list[str]:
     return list(_profiles())
 
 
-def find_profiles(names: Sequence[str]) -> list[Profile]:
-    """Profiles by name, `mintad` always and first; "all" is every one.
+def find_profiles(profiles: Sequence[str | Profile]) -> list[Profile]:
+    """Profiles, by name or as they are, `mintad` always and first; "all" is every one.
 
     Raises `ConfigError` for an unknown name.
     """
     known = _profiles()
-    wanted = list(known) if "all" in names else [REFERENCE, *names]
-    for name in wanted:
-        if name not in known:
+    wanted = {REFERENCE: known[REFERENCE]}
+    for profile in profiles:
+        if isinstance(profile, Profile):
+            wanted[profile.name] = profile
+        elif profile == "all":
+            wanted |= known
+        elif profile in known:
+            wanted[profile] = known[profile]
+        else:
             raise ConfigError(
-                f"There is no protocol named {name!r}.",
+                f"There is no protocol named {profile!r}.",
                 f"Choose among: {', '.join(known)}, or all.",
             )
-    return [known[name] for name in dict.fromkeys(wanted)]
+    return list(wanted.values())
+
+
+def reference_profile() -> Profile:
+    """The profile `mintad`."""
+    return _profiles()[REFERENCE]
 
 
 @cache

@@ -13,28 +13,19 @@ Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 
 
-def label_regions(mask: Mask) -> tuple[NDArray[np.int32], int]:
-    """Number the 8-connected regions of a `(H, W)` mask from 1, in raster order; 0 elsewhere."""
-    region, length, count = _regions_of_runs(mask)
-    labels = np.zeros(mask.shape, dtype=np.int32)  # (H, W)
-    labels[mask] = np.repeat(region + 1, length)
-    return labels, count
+def region_weights(mask: Mask) -> NDArray[np.float64]:
+    """Weigh each pixel of a `(H, W)` mask by 1 / (pixels of its region), as `anomaly_map[mask]`.
 
-
-def region_weights(mask: Mask) -> tuple[NDArray[np.float64], int]:
-    """Weigh each pixel of a `(H, W)` mask by 1 / (pixels of its region).
-
-    Returns the weights in the order of `anomaly_map[mask]`, and the number of regions, which is
-    their sum: the mean overlap of the regions with any set of pixels is the sum of the set's
-    weights divided by that number.
+    The weights sum to the number of regions: the mean overlap of the regions with any set of
+    pixels is the sum of the set's weights divided by that number.
     """
-    region, length, count = _regions_of_runs(mask)
-    sizes = np.bincount(region, weights=length, minlength=count)
-    return np.repeat(1.0 / sizes[region], length), count
+    region, length = _regions_of_runs(mask)
+    sizes = np.bincount(region, weights=length)
+    return np.repeat(1.0 / sizes[region], length)
 
 
-def _regions_of_runs(mask: Mask) -> tuple[Indices, Indices, int]:
-    """Region (from 0) and length of each horizontal run in raster order, and the region count."""
+def _regions_of_runs(mask: Mask) -> tuple[Indices, Indices]:
+    """A number of the region, and the length, of each horizontal run in raster order."""
     if mask.ndim != 2:
         raise ValueError(f"A mask must be (H, W), not {mask.shape}.")
     height, width = mask.shape
@@ -49,9 +40,7 @@ def _regions_of_runs(mask: Mask) -> tuple[Indices, Indices, int]:
     touching = np.searchsorted(start, end - stride, side="right") - first
     lower = np.repeat(np.arange(start.size), touching)
     offset = np.arange(lower.size) - np.repeat(np.cumsum(touching) - touching, touching)
-    root = _join(start.size, lower, first[lower] + offset)
-    is_root = root == np.arange(root.size)
-    return (np.cumsum(is_root) - 1)[root], end - start, int(is_root.sum())
+    return _join(start.size, lower, first[lower] + offset), end - start
 
 
 def _join(count: int, left: Indices, right: Indices) -> Indices:

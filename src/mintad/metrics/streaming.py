@@ -1,95 +1,29 @@
-"""The seven metrics per product, their mean over products, and over all products at once."""
+"""Gathers scores and maps of many images, in bounded memory, until they are measured."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from mintad.metrics import curves
+from mintad.metrics.curves import Ranking, UndefinedError, rank
+from mintad.metrics.geometry import profile_map, profile_mask, score_map
+from mintad.metrics.metric_table import MetricTable, ProductMetrics, ScoresAndLabels
 from mintad.metrics.pixels import CAPACITY, PixelAccumulator
-
-IMAGE_METRICS = ("i_auroc", "i_ap", "i_f1max")
-PIXEL_METRICS = ("p_auroc", "p_ap", "p_f1max", "aupro")
-METRICS = IMAGE_METRICS + PIXEL_METRICS
-
-ScoresAndLabels = tuple[NDArray[np.float64], NDArray[np.int64]]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The metrics of one product, or of all pooled.
-
-    `values` holds every one of `METRICS`, None where it is undefined; `undefined` says why.
-    """
-
-    values: Mapping[str, float | None]
-    undefined: Mapping[str, str]
-    n_good: int
-    n_defect: int
-
-    def to_json(self) -> dict[str, Any]:
-        """The metrics and counts as plain numbers; `undefined` only where there is any."""
-        row = {**self.values, "n_good": self.n_good, "n_defect": self.n_defect}
-        return row | ({"undefined": dict(self.undefined)} if self.undefined else {})
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Row:
-        """The inverse of `to_json`."""
-        values = {metric: row[metric] for metric in METRICS}
-        return cls(values, row.get("undefined", {}), row["n_good"], row["n_defect"])
-
-
-@dataclass(frozen=True, slots=True)
-class MetricTable:
-    """What an evaluation found; `scores` holds each product's image scores and labels `(N,)`."""
-
-    products: Mapping[str, Row]
-    pooled: Row
-    scores: Mapping[str, ScoresAndLabels] = field(default_factory=dict)
-
-    def defined(self, metric: str) -> list[float]:
-        """The values of a metric over the products that have it."""
-        values = (row.values[metric] for row in self.products.values())
-        return [value for value in values if value is not None]
-
-    @property
-    def macro(self) -> dict[str, float | None]:
-        """The mean of each metric over the products that have it, None where none has."""
-        means = {metric: self.defined(metric) for metric in METRICS}
-        return {name: float(np.mean(found)) if found else None for name, found in means.items()}
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers under `products`, `macro` and `pooled`.
-
-        Where a metric is undefined for some products, `macro["n_products"]` says over how many
-        products its mean is.
-        """
-        counts = {metric: len(self.defined(metric)) for metric in METRICS}
-        fewer = {name: count for name, count in counts.items() if count != len(self.products)}
-        return {
-            "products": {name: row.to_json() for name, row in self.products.items()},
-            "macro": self.macro | ({"n_products": fewer} if fewer else {}),
-            "pooled": self.pooled.to_json(),
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> MetricTable:
-        """The inverse of `to_json`, without the image scores."""
-        rows = {name: Row.from_json(row) for name, row in content["products"].items()}
-        return cls(rows, Row.from_json(content["pooled"]))
+from mintad.metrics.profiles import Profile, reference_profile
+from mintad.metrics.registry import IMAGE_METRICS, METRICS, Kind
 
 
 class StreamingMetrics:
     """Gathers image scores and anomaly maps of many products, in any order.
 
+    Maps, masks and scores are measured as `profile` says: `mintad` unless another is given.
     Pixels take about 8 MB per product however many maps there are; image scores are kept.
     """
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, profile: Profile | None = None, *, capacity: int = CAPACITY) -> None:
+        self.profile = profile or reference_profile()
         self._capacity = capacity
         self._products: dict[str, _Product] = {}
 
@@ -102,16 +36,17 @@ class StreamingMetrics:
         anomaly_map: NDArray[np.float32] | None = None,
         mask: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Add an image: its score, its label (0 good, 1 defective), its map and mask `(H, W)`.
+        """Add an image: its score, its label (0 good, 1 defective), its map and its mask.
 
-        The pixels of a good image are all good. A defective image without a mask is left out of
-        the pixel metrics. Raises `ValueError`, naming the product, where a value is not finite or
-        the arguments contradict each other, and adds nothing.
+        The map `(h, w)` and the mask `(H, W)` both cover the whole picture; the mask is brought
+        to the size at which the profile compares them. The pixels of a good image are all good.
+        A defective image without a mask is left out of the pixel metrics. Raises `ValueError`,
+        naming the product, where a value is not finite or the arguments contradict each other,
+        and adds nothing.
         """
-        known = self._products.get(product)
-        state = known or _Product(PixelAccumulator(self._capacity))
+        state = self._products.get(product) or _Product(PixelAccumulator(self._capacity))
         try:
-            state.add(float(score), label, anomaly_map, mask)
+            state.add(_measured(self.profile, float(score), label, anomaly_map, mask))
         except ValueError as error:
             raise ValueError(f"Product {product!r}: {error}") from error
         self._products.setdefault(product, state)
@@ -121,15 +56,69 @@ class StreamingMetrics:
         products = dict(sorted(self._products.items()))
         everything = _Product(PixelAccumulator(self._capacity))
         for state in products.values():
-            everything.scores += state.scores
-            everything.labels += state.labels
-            everything.maps += state.maps
-            everything.masks += state.masks
-            if state.masks:
-                everything.pixels.merge(state.pixels)
-        rows = {name: state.row() for name, state in products.items()}
+            everything.merge(state)
+        rows = {name: state.row(self.profile) for name, state in products.items()}
         scores = {name: state.scores_and_labels() for name, state in products.items()}
-        return MetricTable(rows, everything.row(), scores)
+        return MetricTable(rows, everything.row(self.profile), scores)
+
+
+def image_metrics(
+    scores: ArrayLike, labels: ArrayLike, profile: Profile | None = None
+) -> dict[str, float]:
+    """Each of `IMAGE_METRICS` of scores `(N,)` with labels `(N,)`, 0 good and 1 defective.
+
+    Raises `ValueError` where a score is not finite, a label is neither 0 nor 1, or one of the
+    two classes is missing.
+    """
+    ranking, profile = rank(scores, labels), profile or reference_profile()
+    return {metric: METRICS[metric].measure(ranking, profile) for metric in IMAGE_METRICS}
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """What a profile measures of an image; `masked` says that a defect came with its mask."""
+
+    score: float
+    label: int
+    anomaly_map: NDArray[np.float32] | None = None
+    mask: NDArray[np.bool_] | None = None
+    masked: bool = False
+
+
+def _measured(
+    profile: Profile,
+    score: float,
+    label: int,
+    anomaly_map: NDArray[np.float32] | None,
+    mask: NDArray[np.bool_] | None,
+) -> _Image:
+    if label not in (0, 1):
+        raise ValueError(f"A label must be 0 or 1, not {label!r}.")
+    if label == 0 and mask is not None and mask.any():
+        raise ValueError("A good image has a mask with defective pixels.")
+    from_map = profile.image_score != "model"
+    if anomaly_map is None:
+        if from_map:
+            raise ValueError(f"The protocol {profile.name} reads the score from an anomaly map.")
+        image = _Image(score, int(label))
+    else:
+        if anomaly_map.ndim != 2 or not np.isfinite(anomaly_map).all():
+            raise ValueError("The anomaly map is not (h, w), or holds NaN or infinity.")
+        prepared = profile_map(anomaly_map, profile)
+        if from_map:
+            score = score_map(prepared, profile.image_score)
+        masked = label == 1 and mask is not None
+        area = None
+        if label == 0:
+            area = np.zeros(prepared.shape, np.bool_)
+        elif mask is not None:
+            area = profile_mask(mask, profile, anomaly_map.shape)
+            if profile.image_label == "mask":
+                label = int(area.any())
+        image = _Image(score, int(label), prepared, area, masked)
+    if not np.isfinite(score):
+        raise ValueError(f"The image score is {score}.")
+    return image
 
 
 @dataclass(slots=True)
@@ -142,81 +131,52 @@ class _Product:
     maps: int = 0
     masks: int = 0
 
-    def add(
-        self,
-        score: float,
-        label: int,
-        anomaly_map: NDArray[np.float32] | None,
-        mask: NDArray[np.bool_] | None,
-    ) -> None:
-        if label not in (0, 1):
-            raise ValueError(f"A label must be 0 or 1, not {label!r}.")
-        if not np.isfinite(score):
-            raise ValueError(f"The image score is {score}.")
-        if label == 0 and mask is not None and mask.any():
-            raise ValueError("A good image has a mask with defective pixels.")
-        if anomaly_map is not None:
-            if mask is None and label == 0:
-                mask = np.zeros(anomaly_map.shape, dtype=bool)
-            if mask is not None:
-                self.pixels.update(anomaly_map, mask)
-                self.masks += label
-            elif not np.isfinite(anomaly_map).all():
-                raise ValueError("The anomaly map holds NaN or infinity.")
+    def add(self, image: _Image) -> None:
+        if image.anomaly_map is not None:
+            if image.mask is not None:
+                self.pixels.update(image.anomaly_map, image.mask)
             self.maps += 1
-        self.scores.append(score)
-        self.labels.append(int(label))
+            self.masks += image.masked
+        self.scores.append(image.score)
+        self.labels.append(image.label)
+
+    def merge(self, other: _Product) -> None:
+        """Add another product; its pixels only where it has masks."""
+        self.scores += other.scores
+        self.labels += other.labels
+        self.maps += other.maps
+        self.masks += other.masks
+        if other.masks:
+            self.pixels.merge(other.pixels)
 
     def scores_and_labels(self) -> ScoresAndLabels:
         return np.asarray(self.scores, dtype=np.float64), np.asarray(self.labels, dtype=np.int64)
 
-    def row(self) -> Row:
-        n_defect = sum(self.labels)
-        n_good = len(self.labels) - n_defect
-        image_reason, pixel_reason = self._reasons(n_good, n_defect)
-        values: dict[str, float | None] = dict.fromkeys(METRICS)
+    def row(self, profile: Profile) -> ProductMetrics:
+        rankings = self._rankings()
+        values: dict[str, float | None] = {}
         undefined: dict[str, str] = {}
-        if image_reason:
-            undefined |= dict.fromkeys(IMAGE_METRICS, image_reason)
-        else:
-            image = curves.image_metrics(*self.scores_and_labels())
-            values |= {"i_auroc": image.auroc, "i_ap": image.ap, "i_f1max": image.f1max}
-        if pixel_reason:
-            undefined |= dict.fromkeys(PIXEL_METRICS, pixel_reason)
-        else:
-            pixel = self.pixels.compute()
-            values |= {"p_auroc": pixel.auroc, "p_ap": pixel.ap, "p_f1max": pixel.f1max}
-            values |= {"aupro": pixel.aupro}
-        return Row(values, undefined, n_good, n_defect)
+        for key, metric in METRICS.items():
+            ranking = rankings[metric.kind]
+            values[key] = None
+            if isinstance(ranking, str):
+                undefined[key] = ranking
+                continue
+            try:
+                values[key] = metric.measure(ranking, profile)
+            except UndefinedError as error:
+                undefined[key] = str(error)
+        n_defect = sum(self.labels)
+        return ProductMetrics(values, undefined, len(self.labels) - n_defect, n_defect)
 
-    def _reasons(self, n_good: int, n_defect: int) -> tuple[str | None, str | None]:
-        """Why the image metrics and the pixel metrics are undefined, or None."""
-        missing = None if n_defect else "no defective images"
-        image = missing if n_good else "no good images" if n_defect else "no images"
-        if missing:
-            return image, missing
+    def _rankings(self) -> dict[Kind, Ranking | str]:
+        """The ranked images and pixels, or why there is nothing to measure."""
+        n_defect = sum(self.labels)
+        if not n_defect:
+            missing = "no defective images" if self.labels else "no images"
+            return {"image": missing, "pixel": "no defective images"}
+        images = rank(*self.scores_and_labels()) if n_defect < len(self.labels) else None
+        reason = self.pixels.undefined if self.masks else "no masks"
         if not self.maps:
-            return image, "no anomaly maps"
-        return image, self.pixels.undefined if self.masks else "no masks"
-
-
-def format_table(evaluation: MetricTable) -> list[list[str]]:
-    """Rows of cells: a heading, each product, macro, pooled; "-" where a metric is undefined.
-
-    A macro mean over fewer than all products says so: "0.9120 (4 of 5)".
-    """
-    total = len(evaluation.products)
-    rows = [["product", *METRICS, "n_good", "n_defect"]]
-    for name, row in [*evaluation.products.items(), ("pooled", evaluation.pooled)]:
-        cells = [_cell(row.values[metric]) for metric in METRICS]
-        rows.append([name, *cells, str(row.n_good), str(row.n_defect)])
-    macro = ["macro"]
-    for metric, value in evaluation.macro.items():
-        count = len(evaluation.defined(metric))
-        macro.append(_cell(value) + (f" ({count} of {total})" if 0 < count < total else ""))
-    rows.insert(-1, [*macro, *rows[-1][-2:]])
-    return rows
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+            reason = "no anomaly maps"
+        return {"image": images or "no good images", "pixel": reason or self.pixels.ranking()}

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class ScoreTable:
     """Weights per distinct score, from the highest score to the lowest.
 
     `keys` is `float32 (D,)`, the negated scores in ascending order; `weights` is
@@ -28,7 +28,7 @@ class Table:
     keys: Scores
     weights: Floats
 
-    def merged(self, other: Table) -> Table:
+    def merged(self, other: ScoreTable) -> ScoreTable:
         """The rows of both, equal scores joined."""
         if not self.keys.size or not other.keys.size:
             return self if self.keys.size else other
@@ -37,7 +37,7 @@ class Table:
         weights = np.concatenate((self.weights, other.weights), axis=1)
         return _join_equal(keys[order], weights[:, order])
 
-    def within(self, capacity: int) -> Table:
+    def within(self, capacity: int) -> ScoreTable:
         """The table itself, or one of at most `capacity` rows that are joined neighbours.
 
         Rows begin at even steps of each weight, and of the logarithm of the rank, so that the
@@ -62,7 +62,7 @@ class Table:
         half = (before[0] + at_end[0]) / 2
         half[::2] += 0.25  # of two middle pixels, now the higher, now the lower
         middle = first + np.add.reduceat(pixels < np.repeat(half, rows), first, dtype=np.int64)
-        return Table(self.keys[middle], at_end - before)
+        return ScoreTable(self.keys[middle], at_end - before)
 
 
 class Gatherer:
@@ -71,7 +71,7 @@ class Gatherer:
     def __init__(self, columns: int, capacity: int, pending: int) -> None:
         self.capacity = capacity
         self.pending = pending
-        self._table = Table(np.empty(0, np.float32), np.empty((columns, 0)))
+        self._table = ScoreTable(np.empty(0, np.float32), np.empty((columns, 0)))
         self._keys: list[Scores] = []
         self._weights: list[Floats] = []
         self._waiting = 0
@@ -91,7 +91,7 @@ class Gatherer:
         """Add everything `other` has gathered."""
         self._table = self.table().merged(other.table()).within(self.capacity)
 
-    def table(self) -> Table:
+    def table(self) -> ScoreTable:
         """Everything gathered so far."""
         if self._keys:
             keys = np.concatenate(self._keys)
@@ -114,11 +114,11 @@ def _mark_steps(is_first: NDArray[np.bool_], level: Floats) -> None:
     is_first[1:] |= step[1:] != step[:-1]
 
 
-def _join_equal(keys: Scores, weights: Floats | None = None) -> Table:
+def _join_equal(keys: Scores, weights: Floats | None = None) -> ScoreTable:
     """A table of ascending keys `(N,)`; each weighs 1 without weights `(K, N)`."""
     start = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
     if weights is None:
-        return Table(keys[start], np.diff(start, append=keys.size).astype(np.float64)[None])
+        return ScoreTable(keys[start], np.diff(start, append=keys.size).astype(np.float64)[None])
     if start.size == keys.size:
-        return Table(keys, weights)
-    return Table(keys[start], np.add.reduceat(weights, start, axis=1))
+        return ScoreTable(keys, weights)
+    return ScoreTable(keys[start], np.add.reduceat(weights, start, axis=1))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mintad.inspection.heatmap import Box
+from mintad.metrics import MetricTable
 
 Kind = Literal["false alarm", "miss", "defect found", "good"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -40,30 +41,17 @@ class Example:
 class ReportData:
     """Everything a report shows.
 
-    `evaluation` is what `mintad evaluate --json` writes. `scores` has, per product, the image
-    scores `(N,)` and their labels `(N,)`, 0 good and 1 defective. `scale` has, per product, the
-    scores at which the heatmap's colours begin and end. `thresholds` are drawn into the plots
-    of the products that have one. Raises ValueError where these do not fit together.
+    `config` is that of the evaluation as JSON has it. `scale` has the scores at which the
+    heatmaps' colours begin and end.
     """
 
     title: str
-    evaluation: Mapping[str, Any]
+    metrics: MetricTable
+    config: Mapping[str, Any]
     details: Mapping[str, str]
-    scores: Mapping[str, tuple[NDArray[np.floating], NDArray[np.integer]]]
     examples: Sequence[Example]
-    scale: Mapping[str, tuple[float, float]]
+    scale: tuple[float, float]
     licences: Mapping[str, str] = field(default_factory=dict)
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for product, (scores, labels) in self.scores.items():
-            if np.shape(scores) != np.shape(labels) or np.ndim(scores) != 1:
-                raise ValueError(f"scores and labels of {product} differ in length")
-            if not np.isfinite(scores).all():
-                raise ValueError(f"a score of {product} is not a finite number")
-        for example in self.examples:
-            if example.product not in self.scale:
-                raise ValueError(f"no heatmap scale for {example.product}")
 
 
 def pick_examples(

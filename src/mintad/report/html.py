@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mintad.inspection.heatmap import ANCHORS, outline, overlay
+from mintad.metrics import IMAGE_METRICS, METRICS, PIXEL_METRICS
 from mintad.report.contents import Example, Kind, ReportData
-from mintad.report.plots import roc_curve, score_histogram
-from mintad.report.table import METRICS, Row, Table, build_table
+from mintad.report.plots import roc_plot, score_histogram
+from mintad.report.table import EvaluationTable, TableRow, build_table
 from mintad.system.files import write_text
 
 SMALLEST_SIDE, LARGEST_SIDE = 320, 448
@@ -69,17 +70,11 @@ class _Product:
     histogram: Markup | None
     roc: Markup | None
     groups: tuple[_Group, ...]
-    scale: tuple[str, str] | None
 
 
 def build_report(data: ReportData) -> str:
-    """The whole page as HTML; every name in it is escaped and every image is inside it.
-
-    Raises DataError if the evaluation lists no products.
-    """
-    table = build_table(data.evaluation)
-    names = [row.name for row in table.products]
-    names += [name for name in data.scores if name not in names]
+    """The whole page as HTML; every name in it is escaped and every image is inside it."""
+    table = build_table(data.metrics)
     environment = Environment(
         loader=PackageLoader("mintad.report"),
         autoescape=True,
@@ -87,14 +82,18 @@ def build_report(data: ReportData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    config = data.evaluation.get("config") or {}
     return environment.get_template("report.html.j2").render(
         data=data,
         table=table,
         metrics=METRICS,
+        groups={"Image": IMAGE_METRICS, "Pixel": PIXEL_METRICS},
         weakest=_weakest(table),
-        products=[_product(data, number, name) for number, name in enumerate(names, start=1)],
-        config={key: _plain(value) for key, value in config.items()},
+        products=[
+            _product(data, number, name)
+            for number, name in enumerate(data.metrics.products, start=1)
+        ],
+        scale=[f"{end:.4g}" for end in data.scale],
+        config={key: _plain(value) for key, value in data.config.items()},
         gradient=", ".join(f"rgb({red} {green} {blue})" for red, green, blue in ANCHORS),
     )
 
@@ -105,9 +104,9 @@ def write_report(data: ReportData, path: str | Path) -> Path:
     return Path(path)
 
 
-def _weakest(table: Table) -> Row | None:
+def _weakest(table: EvaluationTable) -> TableRow | None:
     """The product with the lowest image AUROC, where at least two have one."""
-    rows = [(row.cells[0].value, row) for row in table.products]
+    rows = [(row.cells["i_auroc"].value, row) for row in table.products]
     known = [(value, row) for value, row in rows if value is not None]
     return min(known, key=lambda pair: pair[0])[1] if len(known) > 1 else None
 
@@ -118,27 +117,21 @@ def _plain(value: Any) -> str:
 
 def _product(data: ReportData, number: int, name: str) -> _Product:
     histogram = roc = None
-    if name in data.scores:
-        scores, labels = data.scores[name]
-        threshold = data.thresholds.get(name)
-        histogram = Markup(
-            score_histogram(
-                name, scores, labels, threshold=threshold, identifier=f"histogram-{number}"
-            )
-        )
-        roc = Markup(
-            roc_curve(name, scores, labels, threshold=threshold, identifier=f"roc-{number}")
-        )
+    if name in data.metrics.scores:
+        scores, labels = data.metrics.scores[name]
+        histogram = Markup(score_histogram(name, scores, labels, identifier=f"histogram-{number}"))
+        roc = Markup(roc_plot(name, scores, labels, identifier=f"roc-{number}"))
     groups = []
     for kind, (heading, explanation) in _HEADINGS.items():
-        chosen = [shown for shown in data.examples if shown.product == name and shown.kind == kind]
-        if chosen:
-            cards = tuple(_card(data, example) for example in chosen)
+        cards = tuple(
+            _card(data, example)
+            for example in data.examples
+            if example.product == name and example.kind == kind
+        )
+        if cards:
             masked = any(len(card.panels) > 2 for card in cards)
             groups.append(_Group(kind, heading, explanation, cards, masked))
-    scale = data.scale.get(name)
-    ends = (f"{scale[0]:.4g}", f"{scale[1]:.4g}") if scale else None
-    return _Product(number, name, histogram, roc, tuple(groups), ends)
+    return _Product(number, name, histogram, roc, tuple(groups))
 
 
 def _card(data: ReportData, example: Example) -> _Card:
@@ -152,15 +145,15 @@ def _card(data: ReportData, example: Example) -> _Card:
         rank=rank,
         wrong=wrong,
         mistaken_for=example.predicted_product if mistaken else None,
-        panels=_panels(example, data.scale[example.product]),
+        panels=_panels(example, data.scale),
     )
 
 
 def _rank(data: ReportData, example: Example) -> tuple[str, bool]:
     """How the score stands to images of the other label, and whether any is on the wrong side."""
-    if example.product not in data.scores:
+    if example.product not in data.metrics.scores:
         return "", False
-    scores, labels = data.scores[example.product]
+    scores, labels = data.metrics.scores[example.product]
     others = scores[labels == (0 if example.label else 1)]
     if not len(others):
         return "", False

@@ -9,6 +9,8 @@ from xml.sax.saxutils import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from mintad.metrics import image_metrics, rank, roc_curve
+
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 INK = "var(--ink, #18222b)"
 MUTED = "var(--muted, #5c6975)"
@@ -87,19 +89,16 @@ def score_histogram(
     scores: NDArray[np.floating],
     labels: NDArray[np.integer],
     *,
-    threshold: float | None = None,
     identifier: str = "histogram",
 ) -> str:
     """Image scores `(N,)` of good images above the axis, of defective ones (label 1) below it.
 
     A bar's height is the share of its kind, on one scale for both. `identifier` is unique in
-    the page. `threshold` is drawn as a line.
+    the page.
     """
     width, height, left, right, top, bottom = 340, 220, 6, 6, 30, 36
     good, defective = scores[labels == 0], scores[labels == 1]
     edges = bin_edges(scores, labels)
-    if threshold is not None and not edges[0] <= threshold <= edges[-1]:
-        edges = np.linspace(min(edges[0], threshold), max(edges[-1], threshold), len(edges))
     shares = [np.histogram(kind, edges)[0] / max(len(kind), 1) for kind in (good, defective)]
     scale = (height - top - bottom) / max(shares[0].max() + shares[1].max(), 1e-9)
     axis = top + shares[0].max() * scale if len(scores) else (top + height - bottom) / 2
@@ -124,12 +123,6 @@ def score_histogram(
                     f'width="{bar - gap:.1f}" height="{tall:.1f}" fill="{colour}"/>'
                 )
     body.append(segment(left, axis, width - right, axis, INK))
-    if threshold is not None:
-        x = place(threshold)
-        body.append(
-            segment(x, top - 4, x, height - bottom, INK, ' stroke-dasharray="4 3"')
-            + label(min(max(x, 60), width - 60), top - 8, f"threshold {threshold:.4g}")
-        )
     body.append(_legend(left, 12, GOOD, f"Good {len(good):,}", "start"))
     body.append(_legend(width - right, 12, DEFECT, f"Defective {len(defective):,}", "end"))
     body.append(label(width / 2, height - 4, "image score"))
@@ -158,21 +151,6 @@ def _spread(kind: str, scores: NDArray[np.floating]) -> str:
     )
 
 
-def roc_points(
-    scores: NDArray[np.floating], labels: NDArray[np.integer]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """False and true positive rates `(M,)` over all thresholds, from (0, 0) to (1, 1).
-
-    Both kinds of label, 0 and 1, must be present. Equal scores are one step.
-    """
-    scores, labels = scores[(labels == 0) | (labels == 1)], labels[(labels == 0) | (labels == 1)]
-    order = np.argsort(-scores, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    true = np.cumsum(labels[order] == 1)[ends]
-    false = np.cumsum(labels[order] == 0)[ends]
-    return np.append(0.0, false / false[-1]), np.append(0.0, true / true[-1])
-
-
 def _corners(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
     """The points at which a path changes its direction, and its two ends."""
     before = np.diff(x)[:-1] * np.diff(y)[1:]
@@ -180,18 +158,14 @@ def _corners(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_
     return np.concatenate(([True], ~np.isclose(before, after, rtol=1e-6, atol=0), [True]))
 
 
-def roc_curve(
+def roc_plot(
     product: str,
     scores: NDArray[np.floating],
     labels: NDArray[np.integer],
     *,
-    threshold: float | None = None,
     identifier: str = "roc",
 ) -> str:
-    """The ROC curve of image scores `(N,)` with its area; a note in its place if undefined.
-
-    An image counts as flagged when its score is above `threshold`; the dot marks that point.
-    """
+    """The ROC curve of image scores `(N,)` with its area; a note in its place if undefined."""
     side, left, top = 164, 46, 10
     width, height = left + side + 10, 220
     title = f"ROC curve of {product}"
@@ -214,8 +188,8 @@ def roc_curve(
         body.append(label(*at(0.5, 0.5), reason, more=' font-style="italic"'))
         return drawing(width, height, identifier, title, f"Undefined: {reason}.", body)
 
-    false, true = roc_points(scores, labels)
-    area = float(np.sum(np.diff(false) * (true[1:] + true[:-1]) / 2))
+    false, true = roc_curve(rank(scores, labels))
+    area = image_metrics(scores, labels)["i_auroc"]
     keep = _corners(false, true)
     corners = zip(false[keep].tolist(), true[keep].tolist(), strict=True)
     path = " L".join("{:.1f} {:.1f}".format(*at(x, y)) for x, y in corners)
@@ -229,10 +203,4 @@ def roc_curve(
     body.append(label(left + side - 10, top + side - 26, f"{area:.3f}", "end", INK, more))
     body.append(label(left + side - 10, top + side - 11, "AUROC", "end"))
     description = f"The area under the curve is {area:.3f}; {good} good, {defective} defective."
-    if threshold is not None:
-        alarms = float((scores[labels == 0] > threshold).mean())
-        found = float((scores[labels == 1] > threshold).mean())
-        x, y = at(alarms, found)
-        body.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{INK}"/>')
-        description += f" At the threshold: {alarms:.1%} false alarms, {found:.1%} of defects."
     return drawing(width, height, identifier, title, description, body)

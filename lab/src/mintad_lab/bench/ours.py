@@ -66,7 +66,7 @@ def run_ours(
         size += (bundle.path / "model.safetensors").stat().st_size
         start = time.perf_counter()
         inspector = cached_inspector(bundle, test_part, cache)
-        found = measure(evaluator, inspector, test_part, give_product=given)
+        found = measure([evaluator], inspector, test_part, give_product=given)
         inspected += time.perf_counter() - start
         pairs = list(zip(test_part, found, strict=True))
         named += sum(one.product is not None for one in found)

@@ -99,7 +99,7 @@ def evaluate_separate(
     for bundle, dataset in parts:
         samples = labelled_test(dataset, bundle.manifest.product_names)
         inspector = cached_inspector(bundle, samples, cache)
-        images += len(measure(evaluator, inspector, samples, give_product=True))
+        images += len(measure([evaluator], inspector, samples, give_product=True))
     size = parts[0][0].manifest.preprocessing
     return {
         **evaluator.result().to_json(),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mintad.data import Dataset, decode_image
 from mintad.inspection import Inspector
 from mintad.inspection.heatmap import HEATMAP_RANGE
-from mintad.metrics.evaluation import Evaluation, evaluate, inspect_samples, sample_mask
+from mintad.metrics import Evaluation, evaluate, inspect_samples, sample_mask
 from mintad.report.contents import Example, Kind, ReportData, pick_examples
 from mintad.report.html import write_report
 
@@ -43,12 +43,12 @@ def make_report(
     )
     manifest = inspector.bundle.manifest
     data = ReportData(
-        title=f"{manifest.model.name}: one model, {len(result.metrics.scores)} products",
-        evaluation=result.to_json(),
+        title=f"{manifest.model.name}: one model, {len(result.metrics.products)} products",
+        metrics=result.metrics,
+        config=result.config.to_json(),
         details=_details(inspector, result),
-        scores=result.metrics.scores,
         examples=_examples(inspector, result, examples, give_product),
-        scale=dict.fromkeys(result.metrics.scores, HEATMAP_RANGE),
+        scale=HEATMAP_RANGE,
         licences=manifest.licences,
     )
     write_report(data, out)
@@ -72,7 +72,7 @@ def _examples(
         for index in kinds[kind]
     ]
     samples = [result.samples[index] for _, index in wanted]
-    found: list[Example] = []
+    shown: list[Example] = []
     for (kind, _), (sample, inspection) in zip(
         wanted, inspect_samples(inspector, samples, give_product=give_product), strict=True
     ):
@@ -81,7 +81,7 @@ def _examples(
         assert sample.label is not None
         image = decode_image(sample.image)
         size = (image.shape[0], image.shape[1])
-        found.append(
+        shown.append(
             Example(
                 product=sample.product,
                 name=sample.name,
@@ -96,7 +96,7 @@ def _examples(
                 box=inspection.box,
             )
         )
-    return found
+    return shown
 
 
 def _details(inspector: Inspector, result: Evaluation) -> dict[str, str]:
@@ -111,7 +111,7 @@ def _details(inspector: Inspector, result: Evaluation) -> dict[str, str]:
         f"{manifest.preprocessing.resize}; metrics at that size",
         "Training images": f"{sum(product.train_images for product in manifest.products):,} good",
         "Products recognised": _recognised(result),
-        "Scores": result.config["scores"],
+        "Scores": result.config.scores,
         "Size of the bundle": f"{size.sum() / 1e6:.1f} MB",
         "Trained": manifest.created,
         "Versions": ", ".join(f"{name} {number}" for name, number in manifest.versions.items()),
@@ -119,9 +119,9 @@ def _details(inspector: Inspector, result: Evaluation) -> dict[str, str]:
 
 
 def _recognised(result: Evaluation) -> str:
-    if result.config["product_given"]:
+    if result.config.product_given:
         return "given"
-    accuracy = result.config["product_accuracy"]
+    accuracy = result.config.product_accuracy
     return (
         "none: the method recognises none"
         if accuracy is None
