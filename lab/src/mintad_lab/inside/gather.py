@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,8 +19,11 @@ from mintad.data import Dataset, Preprocessing, Sample, decode_image, decode_mas
 from mintad.errors import DataError
 from mintad.models import AnomalyModel
 from mintad.system import Progress, default_cache_directory
-from mintad_lab.inside.look import Anatomy, anatomy, attention_map, cosine_map, look
-from mintad_lab.inside.posture import Posture, posture
+from mintad_lab.inside.look import Anatomy, Look, anatomy, attention_map, cosine_map, look
+from mintad_lab.inside.posture import long_axis
+from mintad_lab.inside.structure import evenly
+
+Rows = NDArray[np.float32]
 
 _BATCH = 8
 _POSITIONS = 24
@@ -29,43 +33,55 @@ _QUERY_IMAGES = 24
 """Good images of a product whose queries are looked at."""
 
 
+class Pair(NamedTuple):
+    """Features `(N, C)` of some positions of an image before and after reconstruction."""
+
+    original: Rows
+    rebuilt: Rows
+
+
+class Token(NamedTuple):
+    """What tells a good image from others of its product, and how the product lies in it.
+
+    `vector` is the method's token `(T,)`, `pooled` the mean `(C,)` of the image's features,
+    `angle` that of the product's long axis; None without one.
+    """
+
+    vector: Rows
+    pooled: Rows
+    angle: float | None
+
+
 @dataclass
 class ProductInside:
-    """What is kept of one product; rows of the lists belong together.
+    """What is kept of one product.
 
-    `good` and `defect` are features `(N, C)` before and after reconstruction: of good images, and
-    of positions inside the masks of defective ones. `tokens` are of good images, with the posture
-    of each and the same images' features averaged over positions (`pooled`). `recognised` counts
-    the products that the model names for the images measured.
+    There is one pair per image: `good` of good ones, `defect` of positions inside the masks of
+    defective ones. `attention` and `cosine` `(P, P)` are those of the queries of some good
+    images, `recognised` the products that the model names for the images measured.
     """
 
     name: str
-    good: list[NDArray[np.float32]] = field(default_factory=list)
-    good_rebuilt: list[NDArray[np.float32]] = field(default_factory=list)
-    defect: list[NDArray[np.float32]] = field(default_factory=list)
-    defect_rebuilt: list[NDArray[np.float32]] = field(default_factory=list)
-    tokens: list[NDArray[np.float32]] = field(default_factory=list)
-    pooled: list[NDArray[np.float32]] = field(default_factory=list)
-    postures: list[Posture | None] = field(default_factory=list)
-    attention: list[NDArray[np.float32]] = field(default_factory=list)
-    cosine: list[NDArray[np.float32]] = field(default_factory=list)
+    good: list[Pair] = field(default_factory=list)
+    defect: list[Pair] = field(default_factory=list)
+    tokens: list[Token] = field(default_factory=list)
+    attention: list[Rows] = field(default_factory=list)
+    cosine: list[Rows] = field(default_factory=list)
     recognised: list[int] = field(default_factory=list)
-    good_images: int = 0
-    defective_images: int = 0
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """The products in the order of the bundle, without those that the data do not have.
+    """`names` are the bundle's products, `products` those of them that the data have.
 
     `measured_on` says whose images features and recognised products come from: test, or train
     where there are no test images.
     """
 
     anatomy: Anatomy
-    products: tuple[str, ...]
+    names: tuple[str, ...]
     grid: tuple[int, int]
-    inside: tuple[ProductInside, ...]
+    products: tuple[ProductInside, ...]
     measured_on: str
 
 
@@ -81,34 +97,35 @@ def gather(
     Raises `ConfigError` for a method with nothing to look at, `DataError` for data without any
     product of the bundle.
     """
-    names = bundle.manifest.product_names
+    names, preprocessing = bundle.manifest.product_names, bundle.manifest.preprocessing
     model = load_model(bundle)
     parts = anatomy(bundle.manifest.model.name, model)
     chosen = choose(dataset, names, images)
     measured_on = "test" if any(sample.split == "test" for sample in chosen) else "train"
-    backbone, preprocessing = load_backbone(bundle), bundle.manifest.preprocessing
     table = FeatureCache(cache or default_cache_directory()).features(
         chosen,
-        backbone,
+        load_backbone(bundle),
         preprocessing,
-        progress=progress,
+        progress=None if progress is None else lambda done, n: progress("features", done, n),
     )
-    found = {name: ProductInside(name) for name in names}
+    products = {name: ProductInside(name) for name in names}
     rng = np.random.default_rng(0)
     for start in range(0, len(chosen), _BATCH):
         batch = chosen[start : start + _BATCH]
         tokens = torch.from_numpy(table[np.arange(start, start + len(batch))]).float()
-        _keep(model, tokens, batch, found, preprocessing, measured_on, rng)
+        numbers = torch.tensor([names.index(sample.product) for sample in batch])
+        seen = look(model, tokens, numbers)
+        for row, sample in enumerate(batch):
+            product = products[sample.product]
+            _keep_good(product, seen, row, sample)
+            if sample.split == measured_on:
+                places = _places(sample, model, preprocessing)
+                _keep_measured(product, seen, row, sample, rng.permutation(places)[:_POSITIONS])
         if progress is not None:
             progress("images", start + len(batch), len(chosen))
     present = {sample.product for sample in chosen}
-    return Gathered(
-        parts,
-        names,
-        bundle.manifest.model.grid,
-        tuple(inside for name, inside in found.items() if name in present),
-        measured_on,
-    )
+    kept = tuple(product for product in products.values() if product.name in present)
+    return Gathered(parts, names, bundle.manifest.model.grid, kept, measured_on)
 
 
 def choose(dataset: Dataset, names: Sequence[str], images: int) -> list[Sample]:
@@ -126,63 +143,47 @@ def choose(dataset: Dataset, names: Sequence[str], images: int) -> list[Sample]:
             else "The data hold no images that are known to be good or defective.",
             f"It knows: {', '.join(names)}.",
         )
-    chosen = []
-    for _, group in sorted(groups.items(), key=lambda item: item[0]):
-        places = np.linspace(0, len(group) - 1, min(images, len(group))).round().astype(int)
-        chosen += [group[place] for place in places]
-    return chosen
+    return [
+        group[place]
+        for _, group in sorted(groups.items(), key=lambda item: item[0])
+        for place in evenly(len(group), images)
+    ]
 
 
-def _keep(
-    model: AnomalyModel,
-    tokens: torch.Tensor,
-    batch: Sequence[Sample],
-    found: dict[str, ProductInside],
-    preprocessing: Preprocessing,
-    measured_on: str,
-    rng: np.random.Generator,
+def _keep_good(product: ProductInside, seen: Look, row: int, sample: Sample) -> None:
+    """Token and queries of a good image."""
+    if sample.label != 0:
+        return
+    if seen.tokens is not None:
+        pooled = seen.original[row].mean(dim=0).numpy()
+        angle = long_axis(decode_image(sample.image))
+        product.tokens.append(Token(seen.tokens[row].numpy(), pooled, angle))
+    if seen.queries is not None and len(product.cosine) < _QUERY_IMAGES:
+        queries = seen.queries[row : row + 1]
+        product.attention.append(attention_map(queries).numpy())
+        product.cosine.append(cosine_map(queries).numpy())
+
+
+def _keep_measured(
+    product: ProductInside, seen: Look, row: int, sample: Sample, places: NDArray[np.intp]
 ) -> None:
-    names = list(found)
-    numbers = torch.tensor([names.index(sample.product) for sample in batch])
-    seen = look(model, tokens, numbers)
-    for row, sample in enumerate(batch):
-        inside = found[sample.product]
-        if sample.label == 0 and seen.tokens is not None:
-            inside.tokens.append(seen.tokens[row].numpy())
-            inside.pooled.append(seen.original[row].mean(dim=0).numpy())
-            inside.postures.append(posture(decode_image(sample.image)))
-        if sample.label == 0 and seen.queries is not None and len(inside.cosine) < _QUERY_IMAGES:
-            query = seen.queries[row : row + 1]
-            inside.attention.append(attention_map(query).numpy())
-            inside.cosine.append(cosine_map(query).numpy())
-        if sample.split != measured_on:
-            continue
-        if seen.logits is not None:
-            inside.recognised.append(int(seen.logits[row].argmax()))
-        if sample.label == 0:
-            inside.good_images += 1
-            places = np.arange(seen.original.shape[1])
-            kept = (inside.good, inside.good_rebuilt)
-        else:
-            inside.defective_images += 1
-            places = np.flatnonzero(_defective(sample, preprocessing, model))
-            kept = (inside.defect, inside.defect_rebuilt)
-        some = torch.from_numpy(rng.permutation(places)[:_POSITIONS])
-        for features, into in zip((seen.original, seen.rebuilt), kept, strict=True):
-            into.append(features[row, some].numpy())
+    """The recognised product of an image, and its features at some places."""
+    if seen.logits is not None:
+        product.recognised.append(int(seen.logits[row].argmax()))
+    pair = Pair(seen.original[row, places].numpy(), seen.rebuilt[row, places].numpy())
+    (product.good if sample.label == 0 else product.defect).append(pair)
 
 
-def _defective(
-    sample: Sample, preprocessing: Preprocessing, model: AnomalyModel
-) -> NDArray[np.bool_]:
-    """Whether more than half of each position `(P,)` lies inside the sample's mask."""
+def _places(sample: Sample, model: AnomalyModel, preprocessing: Preprocessing) -> NDArray[np.intp]:
+    """All positions of a good image, those of a defective one that its mask covers by half."""
     grids = model.shape.grids or (model.shape.grid,)
+    if sample.label == 0:
+        return np.arange(sum(rows * columns for rows, columns in grids))
     if sample.mask is None:
-        return np.zeros(sum(rows * columns for rows, columns in grids), np.bool_)
+        return np.arange(0)
     mask = prepare_mask(decode_mask(sample.mask), preprocessing).astype(np.float32)
     cover = [
         np.asarray(Image.fromarray(mask).resize((columns, rows), Image.Resampling.BOX)).ravel()
         for rows, columns in grids
     ]
-    inside: NDArray[np.bool_] = np.concatenate(cover) > 0.5
-    return inside
+    return np.flatnonzero(np.concatenate(cover) > 0.5)

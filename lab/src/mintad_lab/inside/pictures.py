@@ -19,10 +19,10 @@ from mintad_lab.drawing.canvas import (
     strokes,
     words,
 )
-from mintad_lab.inside.gather import Gathered, ProductInside
-from mintad_lab.inside.numbers import ProductNumbers, stacked
-from mintad_lab.inside.posture import ELONGATED
-from mintad_lab.inside.structure import Projection, principal_plane
+from mintad_lab.inside.gather import Gathered, Pair, ProductInside, Rows
+from mintad_lab.inside.numbers import ProductNumbers, accuracy, joined
+from mintad_lab.inside.structure import Projection, evenly, principal_plane
+from mintad_lab.markdown import number
 
 _PER_ROW = 3
 _MOST_DOTS = 600
@@ -34,22 +34,23 @@ _GREY, _GOOD, _REBUILT, _DEFECT = "#c9d1d8", "#2c6fb3", "#2e8b57", "#c4501b"
 
 def feature_figure(gathered: Gathered, numbers: dict[str, ProductNumbers]) -> str | None:
     """Features before and after reconstruction, in the plane of the good images' variance."""
-    goods = {inside.name: stacked(inside.good) for inside in gathered.inside}
-    some = [_fewer(good, 2000) for good in goods.values() if good is not None]
-    if not some:
+    good = {product.name: joined(product.good) for product in gathered.products}
+    held = {name: pair.original for name, pair in good.items() if pair is not None}
+    if not held:
         return None
-    plane = principal_plane(np.concatenate(some))
-    frame = _Frame(plane(np.concatenate(some)))
+    cloud = np.concatenate([_fewer(rows, 2000) for rows in held.values()])
+    plane = principal_plane(cloud)
+    frame = _Frame(plane(cloud))
     panels = []
-    for inside in gathered.inside:
-        others = [good for name, good in goods.items() if name != inside.name and good is not None]
-        body = [dots(frame(plane(_fewer(good, 150))), _GREY, 0.006) for good in others]
-        body.append(_pair(inside.good, inside.good_rebuilt, frame, plane, _GOOD, 0.006))
-        body.append(_pair(inside.defect, inside.defect_rebuilt, frame, plane, _DEFECT, 0.009))
-        found = numbers[inside.name]
-        note = f"rebuilt: good {_number(found.explained_good)}"
-        note += f", defects {_number(found.explained_defect)}"
-        panels.append(Panel(inside.name, note, "".join(body)))
+    for product in gathered.products:
+        others = [rows for name, rows in held.items() if name != product.name]
+        body = [dots(frame(plane(_fewer(rows, 150))), _GREY, 0.006) for rows in others]
+        body.append(_moves(good[product.name], frame, plane, _GOOD, 0.006))
+        body.append(_moves(joined(product.defect), frame, plane, _DEFECT, 0.009))
+        shares = numbers[product.name]
+        note = f"rebuilt: good {number(shares.explained_good, 2)}"
+        note += f", defects {number(shares.explained_defect, 2)}"
+        panels.append(Panel(product.name, note, "".join(body)))
     return figure(
         _rows(panels),
         title="Features before and after reconstruction",
@@ -70,33 +71,32 @@ def feature_figure(gathered: Gathered, numbers: dict[str, ProductNumbers]) -> st
 def query_figure(gathered: Gathered, numbers: dict[str, ProductNumbers]) -> str | None:
     """The queries' self-attention, their cosines, and the cosines with the middle position."""
     rows = []
-    for inside in gathered.inside:
-        if not inside.cosine:
+    for product in gathered.products:
+        if not product.cosine:
             continue
-        attention, cosine = np.mean(inside.attention, axis=0), np.mean(inside.cosine, axis=0)
-        found = numbers[inside.name]
+        attention, cosine = np.mean(product.attention, axis=0), np.mean(product.cosine, axis=0)
+        queries = numbers[product.name].queries
         middle = (gathered.grid[0] // 2) * gathered.grid[1] + gathered.grid[1] // 2
-        top = float(np.quantile(attention, 0.999))
+        top = max(float(np.quantile(attention, 0.999)), 1e-9)
+        own, attended = number(queries.own_attention, 2), number(queries.attended, 1)
+        near, far = number(queries.near_cosine, 2), number(queries.far_cosine, 2)
+        over_grid = colourise(cosine[middle].reshape(gathered.grid), -1.0, 1.0)
         rows.append(
             [
                 Panel(
-                    f"{inside.name}: attention",
-                    f"itself {_number(found.own_attention)}, attends to "
-                    f"{found.attended:.1f} of {len(cosine)}",
-                    pixels(colourise(attention, 0.0, max(top, 1e-9)), False, _STEPS),
+                    f"{product.name}: attention",
+                    f"itself {own}, attends to {attended} of {len(cosine)}",
+                    pixels(colourise(attention, 0.0, top), False, _STEPS),
                 ),
                 Panel(
                     "cosine of queries",
-                    f"side by side {_number(found.near_cosine)}, others "
-                    f"{_number(found.far_cosine)}",
+                    f"side by side {near}, others {far}",
                     pixels(colourise(cosine, -1.0, 1.0), False, _STEPS),
                 ),
                 Panel(
                     "cosine with the middle",
                     "the query in the middle, over the grid",
-                    pixels(
-                        colourise(cosine[middle].reshape(gathered.grid), -1.0, 1.0), smooth=False
-                    ),
+                    pixels(over_grid, smooth=False),
                 ),
             ]
         )
@@ -114,21 +114,19 @@ def query_figure(gathered: Gathered, numbers: dict[str, ProductNumbers]) -> str 
 
 def token_figure(gathered: Gathered, numbers: dict[str, ProductNumbers]) -> str | None:
     """The tokens of all products in one plane, then each product's own by posture or cluster."""
-    held = [inside for inside in gathered.inside if len(inside.tokens) > 2]
+    held = [product for product in gathered.products if len(product.tokens) > 2]
     if not held:
         return None
-    clouds = [np.stack(inside.tokens) for inside in held]
+    clouds = [np.stack([token.vector for token in product.tokens]) for product in held]
     plane = principal_plane(np.concatenate(clouds))
     frame = _Frame(plane(np.concatenate(clouds)))
-    colours = [CLASS_COLOURS[i % len(CLASS_COLOURS)] for i in range(len(held))]
-    body = [
-        dots(frame(plane(cloud)), colour, 0.009, 0.8)
-        for cloud, colour in zip(clouds, colours, strict=True)
-    ]
-    panels = [Panel("all products", f"{plane.share:.0%} of the variance", "".join(body))]
-    for inside, cloud in zip(held, clouds, strict=True):
-        panels.append(_token_panel(inside, cloud, numbers[inside.name]))
-    keys = [Key(colour, inside.name) for inside, colour in zip(held, colours, strict=True)]
+    body, own, keys = "", [], []
+    for place, (product, cloud) in enumerate(zip(held, clouds, strict=True)):
+        colour = CLASS_COLOURS[place % len(CLASS_COLOURS)]
+        body += dots(frame(plane(cloud)), colour, 0.009, 0.8)
+        own.append(_token_panel(product, cloud, numbers[product.name]))
+        keys.append(Key(colour, product.name))
+    panels = [Panel("all products", f"{plane.share:.0%} of the variance", body), *own]
     keys.append(Key("", "with R²: one colour per angle of the long axis, around the colour wheel"))
     keys.append(Key("", "otherwise: one per cluster; in brackets the silhouette of no clusters"))
     return figure(
@@ -150,10 +148,10 @@ def confusion_figure(gathered: Gathered, counts: NDArray[np.int64]) -> str:
         place = ((column + 0.5) * size, (row + 0.5) * size + 0.015)
         lines.append((*place, ink, str(counts[row, column])))
     body = pixels(colourise(shares, 0.0, 1.0), smooth=False) + words(lines, min(0.06, 0.5 * size))
-    accuracy = float(np.trace(counts) / max(counts.sum(), 1))
-    keys = [Key("", f"{n}  {name}") for n, name in enumerate(gathered.products, start=1)]
+    note = f"{accuracy(counts):.1%} right, of {counts.sum()}"
+    keys = [Key("", f"{place}  {name}") for place, name in enumerate(gathered.names, start=1)]
     return figure(
-        [[Panel("recognised by true product", f"{accuracy:.1%} right, of {counts.sum()}", body)]],
+        [[Panel("recognised by true product", note, body)]],
         title="Recognised against true product",
         description="A row per true product, a column per recognised one; the numbers are images.",
         keys=[Key("", "rows: true product, columns: recognised, in this order:"), *keys],
@@ -175,20 +173,11 @@ class _Frame:
         return placed
 
 
-def _pair(
-    before: list[NDArray[np.float32]],
-    after: list[NDArray[np.float32]],
-    frame: _Frame,
-    plane: Projection,
-    colour: str,
-    radius: float,
-) -> str:
+def _moves(pair: Pair | None, frame: _Frame, plane: Projection, colour: str, radius: float) -> str:
     """Dots before and after reconstruction, and lines between some of them."""
-    original, rebuilt = stacked(before), stacked(after)
-    if original is None or rebuilt is None:
+    if pair is None:
         return ""
-    starts = frame(plane(_fewer(original, _MOST_DOTS)))
-    ends = frame(plane(_fewer(rebuilt, _MOST_DOTS)))
+    starts, ends = (frame(plane(_fewer(rows, _MOST_DOTS))) for rows in pair)
     lines = np.stack([_fewer(starts, _MOST_ARROWS), _fewer(ends, _MOST_ARROWS)], axis=1)
     return (
         strokes(lines, colour, 0.0025)
@@ -197,28 +186,28 @@ def _pair(
     )
 
 
-def _token_panel(inside: ProductInside, cloud: NDArray[np.float32], found: ProductNumbers) -> Panel:
+def _token_panel(product: ProductInside, cloud: Rows, numbers: ProductNumbers) -> Panel:
+    """A product's tokens in their own plane, coloured by posture or by cluster."""
     plane = principal_plane(cloud)
     places = _Frame(plane(cloud))(plane(cloud))
-    if found.posture is not None:
+    reading, groups = numbers.posture, numbers.subclasses
+    if reading is not None:
         body = [
-            dots(places[row : row + 1], _hue(posture.angle), 0.011, 0.9)
-            for row, posture in enumerate(inside.postures)
-            if posture is not None and posture.elongation >= ELONGATED
+            dots(places[row : row + 1], _hue(token.angle), 0.011, 0.9)
+            for row, token in enumerate(product.tokens)
+            if token.angle is not None
         ]
-        note = f"posture: R² {found.posture.linear:.2f} linear, "
-        note += f"{found.posture.neighbours:.2f} neighbours"
-    elif found.subclasses is not None:
-        labels = found.subclasses.labels
+        note = f"posture: R² {reading.linear:.2f} linear, {reading.neighbours:.2f} neighbours"
+    elif groups is not None:
         body = [
-            dots(places[labels == k], CLASS_COLOURS[k], 0.011, 0.8)
-            for k in range(found.subclasses.count)
+            dots(places[groups.labels == cluster], CLASS_COLOURS[cluster], 0.011, 0.8)
+            for cluster in range(groups.count)
         ]
-        note = f"{found.subclasses.count} clusters: silhouette "
-        note += f"{found.subclasses.silhouette:.2f} ({found.subclasses.reference:.2f})"
+        note = f"{groups.count} clusters: silhouette {groups.silhouette:.2f}"
+        note += f" ({groups.reference:.2f})"
     else:
         body, note = [dots(places, _GOOD, 0.011, 0.8)], "too few images for clusters"
-    return Panel(inside.name, note, "".join(body))
+    return Panel(product.name, note, "".join(body))
 
 
 def _hue(angle: float) -> str:
@@ -228,13 +217,8 @@ def _hue(angle: float) -> str:
 
 
 def _fewer(rows: NDArray[np.floating], most: int) -> NDArray[np.floating]:
-    places = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.intp)
-    return rows[places]
+    return rows[evenly(len(rows), most)]
 
 
 def _rows(panels: list[Panel]) -> list[list[Panel]]:
     return [panels[start : start + _PER_ROW] for start in range(0, len(panels), _PER_ROW)]
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"

@@ -25,6 +25,12 @@ class Posture(NamedTuple):
     elongation: float
 
 
+def long_axis(image: NDArray[np.uint8]) -> float | None:
+    """The angle of a product's axis in an image `(H, W, 3)`; None where no axis is its posture."""
+    lying = posture(image)
+    return None if lying is None or lying.elongation < ELONGATED else lying.angle
+
+
 def posture(image: NDArray[np.uint8]) -> Posture | None:
     """The posture of what stands out from the border of an image `(H, W, 3)`; None for nothing.
 

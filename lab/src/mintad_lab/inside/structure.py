@@ -15,6 +15,11 @@ FEWEST = 20
 _RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
+def evenly(count: int, most: int) -> NDArray[np.intp]:
+    """Up to `most` of `count` places, evenly spread from the first to the last."""
+    return np.linspace(0, count - 1, min(most, count)).round().astype(np.intp)
+
+
 @dataclass(frozen=True)
 class Projection:
     """A plane through a cloud: `mean` `(C,)`, `axes` `(C, 2)`, share of the variance it holds."""
@@ -118,13 +123,13 @@ def subclasses(vectors: NDArray[np.floating], most: int = 6) -> Subclasses | Non
     if len(rows) < FEWEST or not np.ptp(rows, axis=0).any():
         return None
     rng = np.random.default_rng(0)
-    found = [(count, clusters(rows, count, rng)) for count in range(2, most + 1)]
-    scores = [silhouette(rows, labels) for _, labels in found]
-    count, labels = found[int(np.argmax(scores))]
+    groupings = {count: clusters(rows, count, rng) for count in range(2, most + 1)}
+    scores = {count: silhouette(rows, labels) for count, labels in groupings.items()}
+    count = max(scores, key=lambda count: scores[count])
     centred = rows - rows.mean(axis=0)
     mixed = [rng.standard_normal((len(rows), len(rows))) @ centred for _ in range(3)]
-    null = [silhouette(one, clusters(one, count, rng)) for one in mixed]
-    return Subclasses(count, max(scores), float(np.mean(null)), labels)
+    null = [silhouette(cloud, clusters(cloud, count, rng)) for cloud in mixed]
+    return Subclasses(count, scores[count], float(np.mean(null)), groupings[count])
 
 
 def ridge_r2(vectors: NDArray[np.floating], targets: Vectors) -> float:
@@ -145,7 +150,7 @@ def ridge_r2(vectors: NDArray[np.floating], targets: Vectors) -> float:
             errors.append(np.square(guesses - wanted).sum())
         best = _RIDGES[int(np.argmin(errors))]
         predicted[held] = _ridge(inner, wanted, rows[held], best)
-    return _r2(targets, predicted)
+    return explained(targets, predicted, targets.mean(axis=0))
 
 
 def neighbours_r2(vectors: NDArray[np.floating], targets: Vectors, count: int = 5) -> float:
@@ -154,7 +159,7 @@ def neighbours_r2(vectors: NDArray[np.floating], targets: Vectors, count: int = 
     gaps = _squares(rows, rows)
     np.fill_diagonal(gaps, np.inf)
     nearest = np.argpartition(gaps, count, axis=1)[:, :count]
-    return _r2(targets, targets[nearest].mean(axis=1))
+    return explained(targets, targets[nearest].mean(axis=1), targets.mean(axis=0))
 
 
 def _ridge(rows: Vectors, targets: Vectors, asked: Vectors, ridge: float) -> Vectors:
@@ -171,11 +176,6 @@ def _ridge(rows: Vectors, targets: Vectors, asked: Vectors, ridge: float) -> Vec
 def _folds(count: int, folds: int = 5) -> list[NDArray[np.bool_]]:
     order = np.random.default_rng(0).permutation(count) % folds
     return [order == fold for fold in range(folds)]
-
-
-def _r2(targets: Vectors, predicted: Vectors) -> float:
-    left = np.square(targets - predicted).sum()
-    return 1.0 - float(left / np.square(targets - targets.mean(axis=0)).sum())
 
 
 def _squares(rows: Vectors, others: Vectors) -> Vectors:
