@@ -367,3 +367,49 @@ def test_what_has_not_learned_to_tell_products_names_none() -> None:
     model = small("mint-ad", classification=False).eval()
     tokens, products = data()
     assert model.predict(tokens, products).product_logits is None
+
+
+CLOSED_FORM: dict[str, Any] = {"start": "subspaces", "rank": 2, "code": 8}
+
+
+@pytest.mark.parametrize(
+    ("name", "switches", "has"),
+    [
+        ("mint-ad", {}, (True, True, True)),
+        ("mint-ad", {"target": "adapted"}, (True, True, True)),
+        ("mint-ad", {"class_query": False}, (True, False, True)),
+        ("mint-ad", {"classification": False}, (True, True, False)),
+        ("mint-ad", CLOSED_FORM, (True, True, True)),
+        ("mint-ad", CLOSED_FORM | {"transformer": False}, (True, False, True)),
+        ("uniad", {}, (False, False, False)),
+        ("uniad-query-pool", {}, (False, False, False)),
+    ],
+)
+@torch.inference_mode()
+def test_the_map_is_the_distance_between_features_and_their_reconstruction(
+    name: str, switches: dict[str, Any], has: tuple[bool, bool, bool]
+) -> None:
+    """On the scale of each product where there are subspaces; tokens, queries, products beside."""
+    model = fitted(name, **switches).eval()
+    tokens, products = data()
+    seen = model.reconstruction(tokens, products)
+    assert seen is not None
+    error = seen.rebuilt - seen.features
+    if CLOSED_FORM.items() <= switches.items():
+        error = error / model.subspaces.scale[products][:, None]
+    found = model.predict(tokens, products)
+    torch.testing.assert_close(
+        model.upsample(error.norm(dim=2).unflatten(1, SHAPE.grid)),
+        found.anomaly_map,
+        rtol=1e-3,
+        atol=1e-3,
+    )
+    assert tuple(part is not None for part in seen[2:]) == has
+    if found.product_logits is not None:
+        assert torch.equal(seen.product_logits, found.product_logits)
+
+
+@torch.inference_mode()
+def test_a_method_that_rebuilds_nothing_has_no_reconstruction() -> None:
+    model = small("stfpm").eval()
+    assert model.reconstruction(data(model.shape)[0]) is None

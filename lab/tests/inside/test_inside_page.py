@@ -16,10 +16,9 @@ pytest.importorskip("torch")
 import torch
 
 import mintad
-from mintad.assembly import load_model
 from mintad.errors import ConfigError, DataError
 from mintad_lab.inside.gather import choose
-from mintad_lab.inside.look import attention_map, cosine_map, look
+from mintad_lab.inside.look import attention_map, cosine_map
 from mintad_lab.inside.page import run_inside
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -101,38 +100,6 @@ def test_every_kind_is_looked_at(
         counts = np.array(content["confusion"]["counts"])
         assert counts.sum(axis=1).tolist() == [8, 8]
         assert content["confusion"]["accuracy"] == np.trace(counts) / 16
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_map_is_the_distance_between_original_and_rebuilt(
-    kind: str, train: Callable[[str], Path]
-) -> None:
-    """What is shown is what is scored; with subspaces on the scale of each product."""
-    model = load_model(mintad.load(train(kind)))
-    tokens = torch.randn(3, model.shape.positions, model.shape.channels)
-    products = torch.tensor([0, 1, 0])
-    seen = look(model, tokens, products)
-    error = seen.rebuilt - seen.original
-    subspaces = getattr(model, "subspaces", None)
-    if subspaces is not None:
-        assert seen.logits is not None
-        error = error / subspaces.scale[seen.logits.argmax(dim=1)][:, None]
-    grids = model.shape.grids or (model.shape.grid,)
-    parts = error.norm(dim=2).split([rows * columns for rows, columns in grids], dim=1)
-    maps = [
-        model.upsample(part.unflatten(1, grid)) for part, grid in zip(parts, grids, strict=True)
-    ]
-    with torch.inference_mode():
-        found = model.predict(tokens, products if model.needs_product else None).anomaly_map
-    torch.testing.assert_close(torch.stack(maps).mean(dim=0), found, rtol=1e-3, atol=1e-3)
-
-
-def test_a_class_token_is_the_models(train: Callable[[str], Path]) -> None:
-    for kind in ("from nothing", "subspaces and transformer"):
-        model = load_model(mintad.load(train(kind)))
-        tokens = torch.randn(2, model.shape.positions, model.shape.channels)
-        seen = look(model, tokens, torch.tensor([0, 1]))
-        torch.testing.assert_close(seen.tokens, model.class_token(tokens))
 
 
 def test_attention_and_cosine_of_queries() -> None:

@@ -11,6 +11,7 @@ from sklearn.metrics import silhouette_score
 
 from mintad_lab.inside.structure import (
     clusters,
+    evenly,
     explained,
     neighbours_r2,
     principal_plane,
@@ -22,6 +23,11 @@ from mintad_lab.inside.structure import (
 
 def blobs(count: int = 3, spread: float = 0.6) -> tuple[np.ndarray, np.ndarray]:
     return make_blobs(90, 6, centers=count, cluster_std=spread, random_state=1)  # type: ignore[no-any-return]
+
+
+def test_some_of_many_places_are_evenly_spread() -> None:
+    assert evenly(10, 3).tolist() == [0, 4, 9]
+    assert evenly(3, 10).tolist() == [0, 1, 2]
 
 
 def test_the_plane_is_that_of_principal_component_analysis() -> None:

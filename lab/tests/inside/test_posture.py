@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from mintad_lab.inside.posture import otsu, posture
+from mintad_lab.inside.posture import long_axis, otsu, posture
 
 
 def bar(angle: float, length: float = 140, width: int = 22, dark: bool = False) -> np.ndarray:
@@ -23,16 +23,18 @@ def bar(angle: float, length: float = 140, width: int = 22, dark: bool = False) 
 @settings(max_examples=25, deadline=None)
 @given(st.floats(-1.5, 1.5), st.booleans())
 def test_the_angle_is_that_of_the_bar(angle: float, dark: bool) -> None:
-    found = posture(bar(angle, dark=dark))
-    assert found is not None
-    assert np.sin(found.angle - angle) == pytest.approx(0, abs=0.06)
-    assert found.elongation > 0.9
+    lying = posture(bar(angle, dark=dark))
+    assert lying is not None
+    assert np.sin(lying.angle - angle) == pytest.approx(0, abs=0.06)
+    assert lying.elongation > 0.9
+    assert long_axis(bar(angle, dark=dark)) == lying.angle
 
 
 def test_a_square_is_not_elongated() -> None:
-    found = posture(bar(0.3, length=100, width=100))
-    assert found is not None
-    assert found.elongation < 0.1
+    lying = posture(bar(0.3, length=100, width=100))
+    assert lying is not None
+    assert lying.elongation < 0.1
+    assert long_axis(bar(0.3, length=100, width=100)) is None
 
 
 def test_an_empty_picture_has_no_posture() -> None:
@@ -41,9 +43,9 @@ def test_an_empty_picture_has_no_posture() -> None:
 
 def test_the_shape_of_the_picture_does_not_turn_the_axis() -> None:
     wide = bar(np.pi / 4)[60:196]
-    found = posture(wide)
-    assert found is not None
-    assert found.angle == pytest.approx(np.pi / 4, abs=0.08)
+    lying = posture(wide)
+    assert lying is not None
+    assert lying.angle == pytest.approx(np.pi / 4, abs=0.08)
 
 
 def test_otsu_parts_two_groups() -> None:

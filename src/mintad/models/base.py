@@ -80,6 +80,21 @@ class Prediction(NamedTuple):
     product_logits: Tensor | None
 
 
+class Reconstruction(NamedTuple):
+    """What a method compares, and what it made on the way; None for what it does not have.
+
+    `features` and `rebuilt` are `(B, P, C)` in the space where they are compared. `token` `(B, T)`
+    tells the images of a product apart, `queries` `(B, P, D)` are made from the image and read by
+    the decoder, `product_logits` is `(B, K)`.
+    """
+
+    features: Tensor
+    rebuilt: Tensor
+    token: Tensor | None = None
+    queries: Tensor | None = None
+    product_logits: Tensor | None = None
+
+
 class AnomalyModel(nn.Module):
     """A method: backbone tokens in, loss or prediction out. It knows no file and no product name.
 
@@ -144,6 +159,12 @@ class AnomalyModel(nn.Module):
     def description(self, tokens: Tensor, products: Tensor | None = None) -> dict[str, Tensor]:
         """What else a method can say of each image, by name; nothing by default."""
         return {}
+
+    def reconstruction(
+        self, tokens: Tensor, products: Tensor | None = None
+    ) -> Reconstruction | None:
+        """How `predict` rebuilds tokens `(B, P, C)`; None for a method that rebuilds none."""
+        return None
 
     def named(self, products: Tensor | None) -> Tensor:
         """`products` itself; raises `ConfigError` where one is left for the model to recognise.

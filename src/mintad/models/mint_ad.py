@@ -14,7 +14,7 @@ from mintad.layers.reconstruction_loss import reconstruction_loss
 from mintad.layers.smoothing import smooth
 from mintad.layers.standardisation import Standardisation
 from mintad.layers.subspace import ProductSubspaces, channel_weights
-from mintad.models.base import AnomalyModel, Batches, InputShape, Prediction
+from mintad.models.base import AnomalyModel, Batches, InputShape, Prediction, Reconstruction
 from mintad.models.mint_ad_network import ClassAwareReconstruction, MintAdConfig
 from mintad.models.scores import image_score
 
@@ -135,6 +135,29 @@ class MintAd(AnomalyModel):
         token, prior = self._prior(tokens, products)
         found = {"class_token": token}
         return found if self.network.distribution is None else found | {"prior": prior.mean(dim=1)}
+
+    def reconstruction(self, tokens: Tensor, products: Tensor | None = None) -> Reconstruction:
+        """With subspaces, what is rebuilt is brought back to the features' scale."""
+        clean, network = self.standardisation(tokens), self.network
+        token = clean.mean(dim=1) if network is None else self.class_token(tokens)
+        queries = None
+        if self.subspaces is not None and self.recogniser is not None:
+            logits = self.recogniser(clean)
+            product = _chosen(logits, products)
+            deviations = self.subspaces.normalised(clean, product)
+            error = self.subspaces.residual(deviations, product)
+            if network is not None:
+                left, _, queries = network(deviations)
+                error = error - left
+            rebuilt = clean - error * self.subspaces.scale[product][:, None]  # (B, P, C)
+        else:
+            assert network is not None
+            rebuilt, logits, queries = network(clean)
+            logits = logits if self.config.classification else None
+            if self.config.target == "adapted":
+                clean = self.adapted_norm(network.adaptor(clean))
+        made = queries if self.config.class_query else None
+        return Reconstruction(clean, rebuilt, token, made, logits)
 
     def _prior(self, tokens: Tensor, products: Tensor | None) -> tuple[Tensor, Tensor]:
         """The class token `(B, T)` and the prior's likelihood `(B, P)`; zeros without a prior."""

@@ -12,7 +12,7 @@ from mintad.layers.attention import Attention, neighbour_mask
 from mintad.layers.jitter import jitter
 from mintad.layers.position import LearnedPosition
 from mintad.layers.standardisation import Standardisation
-from mintad.models.base import AnomalyModel, Batches, InputShape, Prediction
+from mintad.models.base import AnomalyModel, Batches, InputShape, Prediction, Reconstruction
 from mintad.models.reconstruction import TransformerConfig, build_transformer
 from mintad.models.scores import ImageScore, image_score
 
@@ -79,6 +79,11 @@ class UniAd(AnomalyModel):
         anomaly_map = self.upsample(distance.unflatten(1, self.shape.grid))
         score = image_score(anomaly_map, self.config.image_score, distance)
         return Prediction(anomaly_map, score, None)
+
+    def reconstruction(self, tokens: Tensor, products: Tensor | None = None) -> Reconstruction:
+        """Standardised tokens `(B, P, C)`, and what the network gives back."""
+        clean = self.standardisation(tokens)
+        return Reconstruction(clean, self.rebuild(clean, products))
 
     def rebuild(self, tokens: Tensor, products: Tensor | None) -> Tensor:
         """Tokens `(B, P, C)` as the network gives them back."""

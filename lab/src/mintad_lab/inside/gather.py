@@ -17,9 +17,9 @@ from mintad.backbones import FeatureCache
 from mintad.bundle import Bundle
 from mintad.data import Dataset, Preprocessing, Sample, decode_image, decode_mask, prepare_mask
 from mintad.errors import DataError
-from mintad.models import AnomalyModel
+from mintad.models import AnomalyModel, Reconstruction
 from mintad.system import Progress, default_cache_directory
-from mintad_lab.inside.look import Anatomy, Look, anatomy, attention_map, cosine_map, look
+from mintad_lab.inside.look import Anatomy, anatomy, attention_map, cosine_map, look
 from mintad_lab.inside.posture import long_axis
 from mintad_lab.inside.structure import evenly
 
@@ -36,7 +36,7 @@ _QUERY_IMAGES = 24
 class Pair(NamedTuple):
     """Features `(N, C)` of some positions of an image before and after reconstruction."""
 
-    original: Rows
+    features: Rows
     rebuilt: Rows
 
 
@@ -106,7 +106,7 @@ def gather(
         chosen,
         load_backbone(bundle),
         preprocessing,
-        progress=None if progress is None else lambda done, n: progress("features", done, n),
+        progress=progress,
     )
     products = {name: ProductInside(name) for name in names}
     rng = np.random.default_rng(0)
@@ -115,6 +115,7 @@ def gather(
         tokens = torch.from_numpy(table[np.arange(start, start + len(batch))]).float()
         numbers = torch.tensor([names.index(sample.product) for sample in batch])
         seen = look(model, tokens, numbers)
+        assert seen is not None
         for row, sample in enumerate(batch):
             product = products[sample.product]
             _keep_good(product, seen, row, sample)
@@ -150,14 +151,14 @@ def choose(dataset: Dataset, names: Sequence[str], images: int) -> list[Sample]:
     ]
 
 
-def _keep_good(product: ProductInside, seen: Look, row: int, sample: Sample) -> None:
+def _keep_good(product: ProductInside, seen: Reconstruction, row: int, sample: Sample) -> None:
     """Token and queries of a good image."""
     if sample.label != 0:
         return
-    if seen.tokens is not None:
-        pooled = seen.original[row].mean(dim=0).numpy()
+    if seen.token is not None:
+        pooled = seen.features[row].mean(dim=0).numpy()
         angle = long_axis(decode_image(sample.image))
-        product.tokens.append(Token(seen.tokens[row].numpy(), pooled, angle))
+        product.tokens.append(Token(seen.token[row].numpy(), pooled, angle))
     if seen.queries is not None and len(product.cosine) < _QUERY_IMAGES:
         queries = seen.queries[row : row + 1]
         product.attention.append(attention_map(queries).numpy())
@@ -165,12 +166,12 @@ def _keep_good(product: ProductInside, seen: Look, row: int, sample: Sample) -> 
 
 
 def _keep_measured(
-    product: ProductInside, seen: Look, row: int, sample: Sample, places: NDArray[np.intp]
+    product: ProductInside, seen: Reconstruction, row: int, sample: Sample, places: NDArray[np.intp]
 ) -> None:
     """The recognised product of an image, and its features at some places."""
-    if seen.logits is not None:
-        product.recognised.append(int(seen.logits[row].argmax()))
-    pair = Pair(seen.original[row, places].numpy(), seen.rebuilt[row, places].numpy())
+    if seen.product_logits is not None:
+        product.recognised.append(int(seen.product_logits[row].argmax()))
+    pair = Pair(seen.features[row, places].numpy(), seen.rebuilt[row, places].numpy())
     (product.good if sample.label == 0 else product.defect).append(pair)
 
 

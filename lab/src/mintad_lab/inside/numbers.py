@@ -81,7 +81,7 @@ class ProductNumbers:
 def product_numbers(product: ProductInside, grid: tuple[int, int]) -> ProductNumbers:
     """Everything that is measured on one product."""
     good = joined(product.good)
-    mean = None if good is None else good.original.mean(axis=0, dtype=np.float64)
+    mean = None if good is None else good.features.mean(axis=0, dtype=np.float64)
     vectors = [token.vector for token in product.tokens]
     return ProductNumbers(
         good_images=len(product.good),
@@ -122,10 +122,10 @@ def product_silhouette(gathered: Gathered) -> float | None:
 
 def joined(pairs: Sequence[Pair]) -> Pair | None:
     """The rows of all pairs; None where there are none."""
-    if not sum(len(pair.original) for pair in pairs):
+    if not sum(len(pair.features) for pair in pairs):
         return None
-    originals, rebuilt = zip(*pairs, strict=True)
-    return Pair(np.concatenate(originals), np.concatenate(rebuilt))
+    features, rebuilt = zip(*pairs, strict=True)
+    return Pair(np.concatenate(features), np.concatenate(rebuilt))
 
 
 def _explained(pair: Pair | None, mean: NDArray[np.float64] | None) -> float | None:

@@ -35,7 +35,7 @@ _GREY, _GOOD, _REBUILT, _DEFECT = "#c9d1d8", "#2c6fb3", "#2e8b57", "#c4501b"
 def feature_figure(gathered: Gathered, numbers: dict[str, ProductNumbers]) -> str | None:
     """Features before and after reconstruction, in the plane of the good images' variance."""
     good = {product.name: joined(product.good) for product in gathered.products}
-    held = {name: pair.original for name, pair in good.items() if pair is not None}
+    held = {name: pair.features for name, pair in good.items() if pair is not None}
     if not held:
         return None
     cloud = np.concatenate([_fewer(rows, 2000) for rows in held.values()])
