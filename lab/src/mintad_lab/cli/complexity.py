@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mintad.errors import MissingExtraError
+from mintad.cli import progress_bar
 
 
 def complexity(
@@ -24,13 +24,9 @@ def complexity(
 
     What a stopped call has finished is kept; the same command goes on.
     """
-    from mintad.cli import progress_bar
+    from mintad_lab.complexity.measuring import measure_all
+    from mintad_lab.complexity.table import write_complexity
 
-    try:
-        from mintad_lab.complexity.measuring import measure_all
-        from mintad_lab.complexity.table import write_complexity
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("The cost of methods", "train") from error
     chosen = tuple(row.strip() for text in rows or () for row in text.split(","))
     with progress_bar() as progress:
         costs = measure_all(

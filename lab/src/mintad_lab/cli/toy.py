@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mintad.errors import MissingExtraError
+from mintad.cli import progress_bar
 
 
 def toy(
@@ -15,11 +15,7 @@ def toy(
     seed: Annotated[int, typer.Option(min=0, help="The first of three seeds.")] = 0,
 ) -> None:
     """Draw what autoencoders rebuild in the plane, with and without knowing the class."""
-    from mintad.cli import progress_bar
+    from mintad_lab.toy.page import run_toy
 
-    try:
-        from mintad_lab.toy.page import run_toy
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("The toy experiment", "train") from error
     with progress_bar() as progress:
         run_toy(out, seed=seed, progress=progress, echo=typer.echo)
