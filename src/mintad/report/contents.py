@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from mintad.inspection.heatmap import Box
 from mintad.metrics import MetricTable
 
-Kind = Literal["false alarm", "miss", "defect found", "good"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+ExampleKind = Literal["false alarm", "miss"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +25,7 @@ class Example:
 
     product: str
     name: str
-    kind: Kind
+    kind: ExampleKind
     label: int
     defect_type: str | None
     score: float
@@ -39,18 +38,13 @@ class Example:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportData:
-    """Everything a report shows.
-
-    `config` is that of the evaluation as JSON has it. `scale` has the scores at which the
-    heatmaps' colours begin and end.
-    """
+    """Everything a report shows; `config` is that of the evaluation, as JSON has it."""
 
     title: str
     metrics: MetricTable
     config: Mapping[str, Any]
     details: Mapping[str, str]
     examples: Sequence[Example]
-    scale: tuple[float, float]
     licences: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -59,27 +53,23 @@ def pick_examples(
     scores: NDArray[np.floating],
     labels: NDArray[np.integer],
     count: int,
-) -> dict[str, dict[Kind, list[int]]]:
-    """The images worth showing, as indices into the three sequences of length N.
+) -> list[tuple[ExampleKind, int]]:
+    """The images worth showing: kind, and index into the three sequences of length N.
 
     Per product at most `count` of each kind, most telling first: false alarms are the good
-    images with the highest scores, misses the defective ones with the lowest; defects found
-    and good are the other ends, of images that are not among the former. Ties keep their order.
+    images with the highest scores, misses the defective ones with the lowest. Ties keep their
+    order.
     """
     if not len(products) == len(scores) == len(labels):
         raise ValueError("products, scores and labels differ in length")
     names = np.asarray(products, dtype=object)
     scores, labels = np.asarray(scores), np.asarray(labels)
-    picks: dict[str, dict[Kind, list[int]]] = {}
+    picks: list[tuple[ExampleKind, int]] = []
     for product in sorted(set(products)):
         good = np.flatnonzero((names == product) & (labels == 0))
         defective = np.flatnonzero((names == product) & (labels == 1))
         alarms = good[np.argsort(-scores[good], kind="stable")]
         misses = defective[np.argsort(scores[defective], kind="stable")]
-        picks[product] = {
-            "false alarm": alarms[:count].tolist(),
-            "miss": misses[:count].tolist(),
-            "defect found": misses[count:][::-1][:count].tolist(),
-            "good": alarms[count:][::-1][:count].tolist(),
-        }
+        picks += [("false alarm", int(index)) for index in alarms[:count]]
+        picks += [("miss", int(index)) for index in misses[:count]]
     return picks

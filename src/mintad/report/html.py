@@ -16,9 +16,9 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
-from mintad.inspection.heatmap import ANCHORS, outline, overlay
+from mintad.inspection.heatmap import ANCHORS, HEATMAP_RANGE, outline, overlay
 from mintad.metrics import IMAGE_METRICS, METRICS, PIXEL_METRICS
-from mintad.report.contents import Example, Kind, ReportData
+from mintad.report.contents import Example, ExampleKind, ReportData
 from mintad.report.plots import roc_plot, score_histogram
 from mintad.report.table import EvaluationTable, TableRow, build_table
 from mintad.system.files import write_text
@@ -26,11 +26,9 @@ from mintad.system.files import write_text
 SMALLEST_SIDE, LARGEST_SIDE = 320, 448
 """The longest side of a shown image, in pixels; others are resized to the nearer of the two."""
 
-_HEADINGS: Mapping[Kind, tuple[str, str]] = {
+_HEADINGS: Mapping[ExampleKind, tuple[str, str]] = {
     "false alarm": ("False alarms", "good images with the highest scores"),
     "miss": ("Misses", "defective images with the lowest scores"),
-    "defect found": ("Defects found", "defective images with the highest scores"),
-    "good": ("Good", "good images with the lowest scores"),
 }
 
 
@@ -56,7 +54,6 @@ class _Card:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    kind: Kind
     heading: str
     explanation: str
     cards: tuple[_Card, ...]
@@ -92,7 +89,7 @@ def build_report(data: ReportData) -> str:
             _product(data, number, name)
             for number, name in enumerate(data.metrics.products, start=1)
         ],
-        scale=[f"{end:.4g}" for end in data.scale],
+        scale=[f"{end:.4g}" for end in HEATMAP_RANGE],
         config={key: _plain(value) for key, value in data.config.items()},
         gradient=", ".join(f"rgb({red} {green} {blue})" for red, green, blue in ANCHORS),
     )
@@ -130,7 +127,7 @@ def _product(data: ReportData, number: int, name: str) -> _Product:
         )
         if cards:
             masked = any(len(card.panels) > 2 for card in cards)
-            groups.append(_Group(kind, heading, explanation, cards, masked))
+            groups.append(_Group(heading, explanation, cards, masked))
     return _Product(number, name, histogram, roc, tuple(groups))
 
 
@@ -145,7 +142,7 @@ def _card(data: ReportData, example: Example) -> _Card:
         rank=rank,
         wrong=wrong,
         mistaken_for=example.predicted_product if mistaken else None,
-        panels=_panels(example, data.scale),
+        panels=_panels(example),
     )
 
 
@@ -168,13 +165,13 @@ def _rank(data: ReportData, example: Example) -> tuple[str, bool]:
     return (wrong, True) if count else (right, False)
 
 
-def _panels(example: Example, scale: tuple[float, float]) -> tuple[_Panel, ...]:
+def _panels(example: Example) -> tuple[_Panel, ...]:
     height, width = example.image.shape[:2]
     wanted = min(max(max(height, width), SMALLEST_SIDE), LARGEST_SIDE)
     factor = wanted / max(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     image = np.asarray(Image.fromarray(example.image).resize(size, Image.Resampling.BICUBIC))
-    heat = overlay(image, example.anomaly_map, *scale, box=example.box)
+    heat = overlay(image, example.anomaly_map, *HEATMAP_RANGE, box=example.box)
     panels = [_panel("Image", image)]
     if example.mask is not None and example.mask.any():
         panels.append(_panel("Defect", outline(image, _fit_mask(example.mask, size))))

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from mintad.data import Dataset, decode_image
 from mintad.inspection import Inspector
-from mintad.inspection.heatmap import HEATMAP_RANGE
 from mintad.metrics import Evaluation, evaluate, inspect_samples, sample_mask
-from mintad.report.contents import Example, Kind, ReportData, pick_examples
+from mintad.report.contents import Example, ReportData, pick_examples
 from mintad.report.html import write_report
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def make_report(
     The product of an image is recognised by the model unless `give_product`.
     """
     inspector = Inspector(bundle, engine=engine)
-    result = evaluate(
+    evaluation = evaluate(
         inspector,
         dataset,
         give_product=give_product,
@@ -43,38 +42,31 @@ def make_report(
     )
     manifest = inspector.bundle.manifest
     data = ReportData(
-        title=f"{manifest.model.name}: one model, {len(result.metrics.products)} products",
-        metrics=result.metrics,
-        config=result.config.to_json(),
-        details=_details(inspector, result),
-        examples=_examples(inspector, result, examples, give_product),
-        scale=HEATMAP_RANGE,
+        title=f"{manifest.model.name}: one model, {len(evaluation.metrics.products)} products",
+        metrics=evaluation.metrics,
+        config=evaluation.config.to_json(),
+        details=_details(inspector, evaluation),
+        examples=_examples(inspector, evaluation, examples, give_product),
         licences=manifest.licences,
     )
     write_report(data, out)
-    return result
+    return evaluation
 
 
 def _examples(
-    inspector: Inspector, result: Evaluation, count: int, give_product: bool
+    inspector: Inspector, evaluation: Evaluation, count: int, give_product: bool
 ) -> list[Example]:
     """The worst false alarms and misses of each product, inspected once more for their maps."""
     picks = pick_examples(
-        [sample.product for sample in result.samples],
-        np.array([inspection.score for inspection in result.inspections], np.float64),
-        np.array([sample.label for sample in result.samples], np.int64),
+        [sample.product for sample in evaluation.samples],
+        np.array([inspection.score for inspection in evaluation.inspections], np.float64),
+        np.array([sample.label for sample in evaluation.samples], np.int64),
         count,
     )
-    wanted: list[tuple[Kind, int]] = [
-        (kind, index)
-        for kinds in picks.values()
-        for kind in ("false alarm", "miss")
-        for index in kinds[kind]
-    ]
-    samples = [result.samples[index] for _, index in wanted]
+    samples = [evaluation.samples[index] for _, index in picks]
     shown: list[Example] = []
     for (kind, _), (sample, inspection) in zip(
-        wanted, inspect_samples(inspector, samples, give_product=give_product), strict=True
+        picks, inspect_samples(inspector, samples, give_product=give_product), strict=True
     ):
         assert inspection.anomaly_map is not None
         assert inspection.score is not None
@@ -99,7 +91,7 @@ def _examples(
     return shown
 
 
-def _details(inspector: Inspector, result: Evaluation) -> dict[str, str]:
+def _details(inspector: Inspector, evaluation: Evaluation) -> dict[str, str]:
     manifest = inspector.bundle.manifest
     size: NDArray[np.int64] = np.array([entry.bytes for entry in manifest.files.values()])
     return {
@@ -110,18 +102,18 @@ def _details(inspector: Inspector, result: Evaluation) -> dict[str, str]:
         "Image size": f"{manifest.preprocessing.width}x{manifest.preprocessing.height}, "
         f"{manifest.preprocessing.resize}; metrics at that size",
         "Training images": f"{sum(product.train_images for product in manifest.products):,} good",
-        "Products recognised": _recognised(result),
-        "Scores": result.config.scores,
+        "Products recognised": _recognised(evaluation),
+        "Scores": evaluation.config.scores,
         "Size of the bundle": f"{size.sum() / 1e6:.1f} MB",
         "Trained": manifest.created,
         "Versions": ", ".join(f"{name} {number}" for name, number in manifest.versions.items()),
     }
 
 
-def _recognised(result: Evaluation) -> str:
-    if result.config.product_given:
+def _recognised(evaluation: Evaluation) -> str:
+    if evaluation.config.product_given:
         return "given"
-    accuracy = result.config.product_accuracy
+    accuracy = evaluation.config.product_accuracy
     return (
         "none: the method recognises none"
         if accuracy is None
