@@ -12,7 +12,7 @@ from mintad.errors import MissingExtraError
 from mintad.inspection import Inspector
 
 if TYPE_CHECKING:
-    from mintad.metrics import Evaluation
+    from mintad.metrics import Evaluation, Profile
     from mintad.system.progress import Progress
 
 
@@ -58,13 +58,13 @@ def evaluate(
     *,
     give_product: bool = False,
     engine: str | None = None,
-    protocols: Sequence[str] = (),
+    protocols: Sequence[str | Profile] = (),
     progress: Progress | None = None,
 ) -> Evaluation:
     """The seven metrics of `bundle` on the test images of `data`, run by `engine`.
 
-    `engine` is what `mintad.engines.open_engine` takes. `protocols` names profiles under which
-    the same predictions are measured too; "all" is every one.
+    `engine` is what `mintad.engines.open_engine` takes. `protocols` are profiles, or their
+    names, under which the same predictions are measured too; "all" is every one.
     """
     from mintad.metrics import evaluate as run
 
