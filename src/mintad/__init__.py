@@ -16,6 +16,8 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from mintad.system.telemetry import switch_off_telemetry
+
 if TYPE_CHECKING:
     from mintad.api import evaluate, train
     from mintad.bundle import Bundle, load
@@ -36,6 +38,8 @@ __all__ = [
     "read",
     "train",
 ]
+
+switch_off_telemetry()
 
 try:
     __version__ = version("mintad")
