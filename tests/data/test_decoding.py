@@ -178,9 +178,8 @@ def test_big_endian_and_twelve_bit_tiff():
     assert decode_mask(memory(tiff("<", 12, packed))).tolist() == [[False, False, True]]
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.int32])
-def test_values_without_a_full_scale_are_refused(dtype):
-    content = encoded(Image.fromarray(np.ones((4, 4), dtype)), "TIFF")
+def test_values_without_a_full_scale_are_refused():
+    content = encoded(Image.fromarray(np.ones((4, 4), np.int32)), "TIFF")
     with pytest.raises(ImageError, match=r"some image holds .* no fixed full scale") as caught:
         decode_image(memory(content))
     assert "8 or 16" in caught.value.mend

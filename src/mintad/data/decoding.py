@@ -1,76 +1,116 @@
 """From a file, or bytes in memory, to pixels: safe, complete, and the same everywhere.
 
-PNG, JPEG, BMP, TIFF and WebP are read; nothing else is tried. Every image becomes
-`uint8 (H, W, 3)` RGB by fixed rules:
+PNG, JPEG, BMP, TIFF, WebP and PNM are read, told by their first bytes; nothing else is tried.
+Every image becomes `uint8 (H, W, 3)` RGB by fixed rules:
 
-- the EXIF orientation is applied, colour profiles are not;
-- transparent pixels are laid over black;
-- grey is repeated over the three channels; palette, CMYK and 1-bit images are converted;
-- grey of 16 bit is scaled over its full range, `round(value * 255 / 65535)` (a TIFF that declares
-  12 bit: `/ 4095`), never stretched to an image's own extremes; of 16-bit colour the upper byte
-  is kept;
+- the EXIF orientation is applied; colour profiles, gamma and all other metadata are not used, and
+  damaged metadata cost no picture;
+- transparent pixels are laid over black, but an alpha that is 0 everywhere is ignored;
+- grey is repeated over the three channels; palette, CMYK, YCbCr and 1-bit images are converted;
+- where 0 is white (TIFF, PBM) the values are turned round;
+- grey of more than 8 bits is scaled over its full range, `round(value * 255 / full scale)`, never
+  stretched to an image's own extremes; of colour the upper eight bits are kept. The full scale
+  is what the file declares (65535 for 16 bits, 4095 for 12); `bit_depth` says it of images that
+  hold fewer bits in 16;
+- float has the full scale 1; a value outside of 0 to 1 refuses the image;
 - of several pages or frames the first is read.
 
-Float, signed and 32-bit images have no fixed full scale and are refused.
+Signed and 32-bit integers have no fixed full scale and are refused.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,
-    Image,
-    ImageFile,
-    ImageOps,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
 
+from mintad.data.budget import pixels_in_hand
+from mintad.data.formats.bmp import open_bmp
+from mintad.data.formats.pillow import open_jpeg, open_png, open_webp
+from mintad.data.formats.pnm import open_pnm
+from mintad.data.formats.raster import (
+    EmptyImageError,
+    Opened,
+    OversizedImageError,
+    Picture,
+    Raster,
+    TruncatedImageError,
+    binarise,
+    to_mask,
+    to_picture,
+    turned,
+)
+from mintad.data.formats.tiff import open_tiff
 from mintad.data.sample import ImageSource, MemoryImage
+from mintad.data.sources import (
+    SHRINK,
+    MissingImageError,
+    check_known,
+    image_format,
+    read_bytes,
+    source_name,
+)
 from mintad.errors import ImageError
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "LONGEST_SIDE",
+    "MAX_PIXELS",
+    "EmptyImageError",
+    "MissingImageError",
+    "OversizedImageError",
+    "TruncatedImageError",
+    "decode_image",
+    "decode_image_bytes",
+    "decode_mask",
+    "decode_mask_bytes",
+    "image_digest",
+    "picture_in_hand",
+    "pixel_digest",
+    "source_name",
+]
 
 MAX_PIXELS = 200_000_000
 """The largest image that is decoded unless the caller says otherwise, in pixels."""
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+LONGEST_SIDE = 65_500
+"""The longest side of an image that is decoded, in pixels: as much as JPEG can have."""
+
+IMAGE_SUFFIXES = frozenset(
+    {
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".bmp", ".dib"),
+        *(".tif", ".tiff", ".btf", ".webp", ".pbm", ".pgm", ".ppm", ".pnm"),
+    }
+)
 """The endings, in lower case, by which image files are recognised in folders."""
 
-_MOST_MASK_CLASSES = 16
-_BITS_PER_SAMPLE = 258
+_BYTES_PER_PIXEL = 8
+_READERS: dict[str, Callable[[bytes, str], Opened]] = {
+    "png": open_png,
+    "jpeg": open_jpeg,
+    "bmp": open_bmp,
+    "tiff": open_tiff,
+    "webp": open_webp,
+    "pnm": open_pnm,
+}
 
 
-class MissingImageError(ImageError):
-    """The file is not there, or may not be read."""
-
-
-class EmptyImageError(ImageError):
-    """The file has no bytes."""
-
-
-class TruncatedImageError(ImageError):
-    """The file ends before its image does."""
-
-
-class OversizedImageError(ImageError):
-    """The header announces more pixels than the limit."""
-
-
-def decode_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+def decode_image(
+    source: ImageSource, *, max_pixels: int = MAX_PIXELS, bit_depth: int | None = None
+) -> NDArray[np.uint8]:
     """The image as `uint8 (H, W, 3)` RGB.
 
-    `max_pixels` is compared with the size in the header before any pixel is decoded. Raises
-    `ImageError` (or one of its kinds above) naming the file.
+    `max_pixels` is compared with the size in the header before any pixel is decoded. `bit_depth`,
+    9 to 15, says how many bits are used of images that hold 16. Raises `ImageError` (or one of
+    its kinds) naming the file.
     """
-    if isinstance(source, MemoryImage) and isinstance(source.content, np.ndarray):
-        return _pixels_in_memory(source.name, source.content, max_pixels)
-    return decode_image_bytes(read_bytes(source), source_name(source), max_pixels=max_pixels)
+    with picture_in_hand(source, max_pixels=max_pixels, bit_depth=bit_depth) as picture:
+        return picture.pixels
 
 
 def decode_mask(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
@@ -79,39 +119,80 @@ def decode_mask(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> NDArray
     A pixel is True above half of full scale in any channel. Two kinds of file are read otherwise:
     in a mask without any value above 16 the values are taken as numbers of defect classes (0 and
     1, or VisA's), and every one but 0 is True; in a palette mask every colour but black is True.
-    Raises `ImageError` as `decode_image` does.
+    A folder stands for all masks in it, united. Raises `ImageError` as `decode_image` does.
     """
     if isinstance(source, MemoryImage) and isinstance(source.content, np.ndarray):
-        return _binarise(_pixels_in_memory(source.name, source.content, max_pixels), 255)
-    return decode_mask_bytes(read_bytes(source), source_name(source), max_pixels=max_pixels)
+        return binarise(_pixels_in_memory(source.name, source.content, max_pixels).max(axis=2), 255)
+    if isinstance(source, Path) and source.is_dir():
+        return _united(source, max_pixels)
+    return decode_mask_bytes(
+        read_bytes(source, max_pixels), source_name(source), max_pixels=max_pixels
+    )
+
+
+def _united(folder: Path, max_pixels: int) -> NDArray[np.bool_]:
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    masks = [decode_mask(file, max_pixels=max_pixels) for file in files]
+    if not masks:
+        raise EmptyImageError(
+            f"The folder {folder} holds no mask.", "Put the masks of its image there."
+        )
+    if len({mask.shape for mask in masks}) > 1:
+        raise ImageError(
+            f"The masks in {folder} differ in their sizes.", "Make all of them from one image."
+        )
+    return np.logical_or.reduce(masks)
 
 
 def decode_mask_bytes(
     content: bytes, name: str, *, max_pixels: int = MAX_PIXELS
 ) -> NDArray[np.bool_]:
     """The mask encoded in `content` as `bool (H, W)`, by the rules of `decode_mask`."""
-    try:
-        with _open(content, name, max_pixels) as image:
-            ImageOps.exif_transpose(image, in_place=True)
-            if image.mode.startswith("I;16"):
-                return _binarise(np.asarray(image), _full_scale(image))
-            if image.mode == "P":
-                return np.asarray(_to_rgb(image, name).any(axis=2))
-            return _binarise(_to_rgb(image, name), 255)
-    except ImageError:
-        raise
-    except Exception as error:  # as in decode_image_bytes
-        raise _undecodable(content, name, error) from error
+    with (
+        _opened(content, name, max_pixels) as opened,
+        pixels_in_hand(opened.size[0] * opened.size[1]),
+    ):
+        return turned(to_mask(opened.decode(), name), opened.orientation)
 
 
 def decode_image_bytes(
-    content: bytes, name: str, *, max_pixels: int = MAX_PIXELS
+    content: bytes, name: str, *, max_pixels: int = MAX_PIXELS, bit_depth: int | None = None
 ) -> NDArray[np.uint8]:
     """The image encoded in `content` as `uint8 (H, W, 3)` RGB; `name` is used in errors."""
+    source = MemoryImage(name, content)
+    return decode_image(source, max_pixels=max_pixels, bit_depth=bit_depth)
+
+
+@contextmanager
+def picture_in_hand(
+    source: ImageSource, *, max_pixels: int = MAX_PIXELS, bit_depth: int | None = None
+) -> Iterator[Picture]:
+    """The image, and what was noticed of it, as in `decode_image`.
+
+    Other threads start on large images only when the block is left: so many pixels at a time
+    are decoded as one large image has, however many threads there are.
+    """
+    if isinstance(source, MemoryImage) and isinstance(source.content, np.ndarray):
+        yield Picture(_pixels_in_memory(source.name, source.content, max_pixels))
+        return
+    name = source_name(source)
+    content = read_bytes(source, max_pixels)
+    with ExitStack() as held:
+        with _opened(content, name, max_pixels) as opened:
+            held.enter_context(pixels_in_hand(opened.size[0] * opened.size[1]))
+            picture = to_picture(opened.decode(), name, bit_depth)
+            pixels = turned(picture.pixels, opened.orientation)
+        yield replace(picture, pixels=pixels, pages=opened.pages)
+
+
+@contextmanager
+def _opened(content: bytes, name: str, max_pixels: int) -> Iterator[Opened]:
+    """The opened image, its header read and its size checked, its pixels not yet decoded."""
+    check_known(content[:64], name)
     try:
-        with _open(content, name, max_pixels) as image:
-            ImageOps.exif_transpose(image, in_place=True)
-            return _to_rgb(image, name)
+        opened = _READERS[str(image_format(content[:64]))](content, name)
+        _check_size(opened, name, max_pixels)
+        yield opened
     except ImageError:
         raise
     except Exception as error:  # Pillow raises whatever the damaged bytes lead it into
@@ -135,108 +216,24 @@ def pixel_digest(pixels: NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
-def read_bytes(source: ImageSource) -> bytes:
-    """The encoded bytes of a file or of an image in memory; `ImageError` if there are none."""
-    if isinstance(source, MemoryImage):
-        if isinstance(source.content, np.ndarray):
-            raise TypeError("an image given as pixels has no encoded bytes")
-        return source.content
-    try:
-        return source.read_bytes()
-    except FileNotFoundError as error:
-        raise MissingImageError(
-            f"The image {source} does not exist.", "Restore the file or take it out of the data."
-        ) from error
-    except OSError as error:
-        raise MissingImageError(
-            f"The image {source} cannot be read: {error.strerror or error}.",
-            "Make it a file that this user may read.",
-        ) from error
-
-
-def source_name(source: ImageSource) -> str:
-    """What messages call this image."""
-    return source.name if isinstance(source, MemoryImage) else str(source)
-
-
-def _open(content: bytes, name: str, max_pixels: int) -> ImageFile.ImageFile:
-    """The opened image, its header read and its size checked, its pixels not yet decoded.
-
-    The format is told from the first bytes and its reader is called directly: `Image.open` would
-    try every format Pillow knows, and has a pixel limit that can only be moved for the whole
-    process.
-    """
-    if not content:
-        raise EmptyImageError(
-            f"The image {name} is empty.", "Copy the file again or take it out of the data."
+def _check_size(opened: Opened, name: str, max_pixels: int) -> None:
+    height, width = opened.size
+    if max(height, width) > LONGEST_SIDE:
+        raise OversizedImageError(
+            f"The image {name} has {width} x {height} pixels; a side may have {LONGEST_SIDE}.",
+            "Cut it into pieces, or save it smaller.",
         )
-    stream = io.BytesIO(content)
-    image: ImageFile.ImageFile
-    try:
-        if content.startswith(b"\x89PNG\r\n\x1a\n"):
-            image = PngImagePlugin.PngImageFile(stream)
-        elif content.startswith(b"\xff\xd8\xff"):
-            image = JpegImagePlugin.JpegImageFile(stream)
-        elif content.startswith(b"BM"):
-            image = BmpImagePlugin.BmpImageFile(stream)
-        elif content.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-            image = TiffImagePlugin.TiffImageFile(stream)
-        elif content.startswith(b"RIFF") and content[8:12] == b"WEBP":
-            image = WebPImagePlugin.WebPImageFile(stream)
-        else:
-            raise ImageError(
-                f"{name} is not a PNG, JPEG, BMP, TIFF or WebP image, whatever its name says.",
-                "Save it as one of these or take it out of the data.",
-            )
-    except Image.DecompressionBombError as error:
-        raise OversizedImageError(f"The image {name} is too large: {error}", _SHRINK) from error
-    _check_size(image.size, name, max_pixels)
-    return image
-
-
-_SHRINK = "Save it smaller, or raise max_pixels if the image is from a trusted source."
-
-
-def _check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
-    width, height = size
-    if width * height > max_pixels:
+    if height * width > max_pixels:
         raise OversizedImageError(
             f"The image {name} has {width} x {height} pixels, more than the limit of {max_pixels}.",
-            _SHRINK,
+            SHRINK,
         )
-
-
-def _to_rgb(image: Image.Image, name: str) -> NDArray[np.uint8]:
-    mode = image.mode
-    if mode in ("F", "I"):
-        depth = "float" if mode == "F" else "signed or 32-bit integer"
-        raise ImageError(
-            f"The image {name} holds {depth} values, which have no fixed full scale.",
-            "Save it with 8 or 16 unsigned bits per channel.",
+    if height * width * opened.bytes_per_pixel > _BYTES_PER_PIXEL * max_pixels:
+        raise OversizedImageError(
+            f"The image {name} has {width} x {height} pixels of {opened.bytes_per_pixel:.0f} bytes "
+            f"each, more than the limit of {max_pixels} pixels allows.",
+            SHRINK,
         )
-    if mode.startswith("I;16"):
-        values = np.asarray(image).astype(np.uint32)
-        full = _full_scale(image)
-        grey = ((np.minimum(values, full) * 255 + full // 2) // full).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(black, image.convert("RGBA"))
-    return np.array(image.convert("RGB"))
-
-
-def _full_scale(image: Image.Image) -> int:
-    """The greatest value a 16-bit image can hold: 65535, or less if a TIFF declares fewer bits."""
-    tags: Any = getattr(image, "tag_v2", {})
-    bits = int(tags.get(_BITS_PER_SAMPLE, (16,))[0])
-    return (1 << bits) - 1 if 8 < bits < 16 else 65535
-
-
-def _binarise(values: NDArray[Any], full_scale: int) -> NDArray[np.bool_]:
-    if values.ndim == 3:
-        values = values.max(axis=2)
-    holds_classes = int(values.max()) <= _MOST_MASK_CLASSES
-    return np.asarray(values > (0 if holds_classes else full_scale // 2))
 
 
 def _pixels_in_memory(name: str, pixels: NDArray[np.uint8], max_pixels: int) -> NDArray[np.uint8]:
@@ -251,12 +248,12 @@ def _pixels_in_memory(name: str, pixels: NDArray[np.uint8], max_pixels: int) -> 
             f"The image {name} has no pixels: its shape is {pixels.shape}.",
             "Take it out of the data.",
         )
-    _check_size((pixels.shape[1], pixels.shape[0]), name, max_pixels)
+    _check_size(Opened(pixels.shape[:2], lambda: Raster(pixels)), name, max_pixels)
     return np.ascontiguousarray(np.repeat(pixels[:, :, None], 3, axis=2) if grey else pixels)
 
 
 def _undecodable(content: bytes, name: str, error: Exception) -> ImageError:
-    if _is_cut_short(content, error):
+    if isinstance(error, EOFError) or _is_cut_short(content, error):
         return TruncatedImageError(
             f"The image {name} is truncated: it ends after {len(content)} bytes.",
             "Copy the file again or take it out of the data.",
@@ -274,9 +271,4 @@ def _is_cut_short(content: bytes, error: Exception) -> bool:
         return int.from_bytes(content[4:8], "little") + 8 > len(content)
     if content.startswith(b"\x89PNG"):
         return b"IEND" not in content[-64:]
-    if content.startswith(b"\xff\xd8"):
-        return b"\xff\xd9" not in content[-64:]
-    if content.startswith((b"II*\0", b"MM\0*")):  # the offset of the first directory
-        order = "little" if content.startswith(b"II") else "big"
-        return int.from_bytes(content[4:8], order) + 2 > len(content)  # type: ignore[arg-type]
-    return False
+    return content.startswith(b"\xff\xd8") and b"\xff\xd9" not in content[-64:]
