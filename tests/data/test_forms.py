@@ -285,8 +285,8 @@ def test_pnm():
             on_three(deep * 16, 65535),
         ),
         (
-            b"P5 " + size + b" 100 " + (grey % 101).astype(np.uint8).tobytes(),
-            on_three(grey % 101, 100),
+            b"P5 " + size + b" 101 " + (grey % 102).astype(np.uint8).tobytes(),
+            on_three(grey % 102, 101),
         ),
         (b"P1 " + size + b"\n" + b"".join(b"%d" % v for v in bits.ravel()), on_three(1 - bits, 1)),
         (
