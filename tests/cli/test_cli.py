@@ -115,7 +115,7 @@ def test_inspect_takes_the_product_and_writes_nothing_without_heatmaps(
     assert status == 0
     assert (line["product"], line["product_given"]) == ("stripes", True)
     assert line["product_probability"] is None
-    assert "heatmap" not in line
+    assert (line["heatmap"], line["error"], line["warning"]) == (None, None, None)
     assert not list(tmp_path.iterdir())
 
 
@@ -125,8 +125,26 @@ def test_inspect_writes_its_heatmaps_beside_the_caller_unless_told_where(
     monkeypatch.chdir(tmp_path)
     status, printed, _ = command("inspect", run, tree / "blobs" / "test" / "hole" / "000.png")
     assert status == 0
-    assert json.loads(printed)["heatmap"] == str(Path("heatmaps", "000_heatmap.png"))
-    assert [file.name for file in (tmp_path / "heatmaps").iterdir()] == ["000_heatmap.png"]
+    (heatmap,) = Path("heatmaps").iterdir()
+    assert json.loads(printed)["heatmap"] == str(heatmap)
+    assert heatmap.match("000_*_heatmap.png")
+
+
+def test_inspect_ends_with_1_where_a_folder_or_a_heatmap_failed(
+    command: Command, own_tree: Path, run: Path, tmp_path: Path
+) -> None:
+    folder = own_tree / "blobs" / "test" / "good"
+    (folder / "gone.png").symlink_to("nowhere.png")
+    status, printed, errors = command("inspect", run, folder, "--no-heatmaps")
+    assert (status, len(printed.splitlines())) == (1, 4)
+    assert errors == f"warning: The link {folder / 'gone.png'} leads nowhere.\n"
+    (folder / "gone.png").unlink()
+    assert command("inspect", run, folder, "--out", tmp_path / "heat")[0] == 0
+    for heatmap in (tmp_path / "heat").iterdir():
+        heatmap.write_bytes(b"somebody's file")
+    status, printed, errors = command("inspect", run, folder, "--out", tmp_path / "heat")
+    assert (status, len(printed.splitlines())) == (1, 4)
+    assert errors == "4 heatmaps could not be written; each line's warning says why.\n"
 
 
 def test_report_is_one_file_with_every_product(

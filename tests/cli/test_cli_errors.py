@@ -109,6 +109,7 @@ def test_inspection_gives_the_bad_image_an_error_and_inspects_the_others(
     assert words in lines[str(bad)]["error"]
     others = [line for name, line in lines.items() if name != str(bad)]
     assert len(others) == 4
+    assert {tuple(line) for line in lines.values()} == {tuple(others[0])}
     assert all(Path(line["heatmap"]).is_file() for line in others)
 
 

@@ -120,7 +120,7 @@ def test_damaged_inputs_in_the_stream_get_an_error_and_it_goes_on(
     cut = tmp_path / "cut.png"
     cut.write_bytes(images[0].read_bytes()[:200])
     huge = np.broadcast_to(np.zeros(3, np.uint8), (20_000, 20_000, 3))
-    inputs = [images[0], cut, np.zeros((0, 8, 3), np.uint8), huge, np.zeros((8, 8, 4), np.uint8)]
+    inputs = [images[0], cut, np.zeros((0, 8, 3), np.uint8), huge, np.zeros((8, 8, 5), np.uint8)]
     inspector = Inspector(exported_run, engine="openvino", batch_size=2)
     found = list(inspector([*inputs, images[1], images[0]]))  # type: ignore[list-item]
     assert [one.error is None for one in found] == [True, *[False] * 4, True, True]

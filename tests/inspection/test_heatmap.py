@@ -5,10 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from PIL import Image
 
-from mintad.inspection.heatmap import COLOURS, colourise, fit_map, outline, overlay, save_png
-from mintad.system import files
+from mintad.inspection.heatmap import COLOURS, colourise, fit_map, outline, overlay
 
 
 def lightness(colours: np.ndarray) -> np.ndarray:
@@ -143,24 +141,3 @@ def test_the_outline_of_nothing_changes_nothing():
 def test_a_mask_of_another_size_is_refused():
     with pytest.raises(ValueError, match="does not fit"):
         outline(np.zeros((5, 5, 3), np.uint8), np.zeros((5, 6), bool))
-
-
-def test_png_is_lossless_and_makes_its_folder(tmp_path):
-    array = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
-    path = save_png(array, tmp_path / "new" / "map.png")
-    assert (np.asarray(Image.open(path)) == array).all()
-    assert [entry.name for entry in path.parent.iterdir()] == ["map.png"]
-
-
-def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_behind(tmp_path, monkeypatch):
-    path = save_png(np.zeros((2, 2, 3), np.uint8), tmp_path / "map.png")
-    before = path.read_bytes()
-
-    def full(*_):
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(files.Path, "replace", full)
-    with pytest.raises(OSError, match="no space"):
-        save_png(np.ones((2, 2, 3), np.uint8), path)
-    assert path.read_bytes() == before
-    assert [entry.name for entry in tmp_path.iterdir()] == ["map.png"]

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mintad.cli.options import BundlePath, Engine
+from mintad.system.words import counted, printable
 
 
 def inspect(
@@ -22,22 +23,37 @@ def inspect(
         str | None, typer.Option(help="The product of these images; recognised without it.")
     ] = None,
     engine: Engine = None,
-    batch_size: Annotated[int, typer.Option(min=1)] = 16,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Images at a time; 1 gives each its answer soonest.")
+    ] = 16,
 ) -> None:
     """Inspect images: one line of JSON and one heatmap overlay for each.
 
-    Exits with 1 when an image could not be read; the others are inspected all the same.
+    Exits with 1 when an image, a folder or a heatmap failed; the others are inspected all the same.
     """
     from mintad.inspection import Inspector
-    from mintad.inspection.paths import inspect_paths
+    from mintad.inspection.paths import inspect_images, list_images
 
+    listing = list_images(paths)
+    for sentence in listing.passed_over:
+        typer.echo(printable(f"warning: {sentence}"), err=True)
     inspector = Inspector(bundle, engine=engine, batch_size=batch_size)
-    failed = 0
+    failed = without_heatmap = 0
     place = None if no_heatmaps else out
-    for line in inspect_paths(inspector, paths, product=product, out=place):
-        failed += "error" in line
+    for line in inspect_images(inspector, listing.images, product=product, out=place):
+        failed += line["error"] is not None
+        without_heatmap += line["warning"] is not None
         typer.echo(json.dumps(line))
     if failed:
-        images = "1 image" if failed == 1 else f"{failed} images"
-        typer.echo(f"{images} could not be inspected; each line's error says why.", err=True)
+        typer.echo(
+            f"{counted(failed, 'image')} could not be inspected; each line's error says why.",
+            err=True,
+        )
+    if without_heatmap:
+        typer.echo(
+            f"{counted(without_heatmap, 'heatmap')} could not be written; each line's warning "
+            "says why.",
+            err=True,
+        )
+    if failed or without_heatmap or listing.passed_over:
         raise typer.Exit(1)

@@ -9,10 +9,18 @@ from numpy.typing import NDArray
 
 
 class ScoreScale(NamedTuple):
-    """A calibrated score is `(raw - centre) / spread`."""
+    """The line that puts the raw scores and maps of a product on the scale of all products."""
 
     centre: float = 0.0
     spread: float = 1.0
+
+    def score(self, raw: float) -> float:
+        """`(raw - centre) / spread`: 0 for a usual good image, higher is more anomalous."""
+        return (raw - self.centre) / self.spread
+
+    def anomaly_map(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The same of every value of a raw map `(h, w)`, computed in double precision."""
+        return ((raw.astype(np.float64) - self.centre) / self.spread).astype(np.float32)
 
 
 def fit_scale(scores: NDArray[np.floating]) -> ScoreScale:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
-
-from mintad.system.files import write_bytes
 
 Box = tuple[float, float, float, float]
 """Top, left, height and width, in pixels of the anomaly map."""
@@ -123,11 +118,3 @@ def outline(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uin
     drawn[halo] = _HALO
     drawn[line] = _LINE
     return drawn
-
-
-def save_png(array: NDArray[np.uint8], path: str | Path) -> Path:
-    """Write `uint8 (H, W, 3)` or `(H, W)` as PNG; the file appears whole or not at all."""
-    encoded = io.BytesIO()
-    Image.fromarray(array).save(encoded, format="PNG")
-    write_bytes(Path(path), encoded.getvalue())
-    return Path(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -11,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mintad.bundle import Bundle, RawPrediction, load
-from mintad.data import MemoryImage, content_box, decode_image, prepare_image
+from mintad.data import content_box, decode_image, prepare_image
+from mintad.decisions import ScoreScale
 from mintad.engines.engine import Engine, open_engine
 from mintad.errors import ConfigError, ImageError
+from mintad.inspection.inputs import ImageInput, image_name, image_source, is_one_image
 from mintad.system.threads import map_ahead
-
-ImageInput = str | Path | MemoryImage | NDArray[np.uint8]
+from mintad.system.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,13 @@ class Inspection:
     size: tuple[int, int] | None = None
     box: tuple[int, int, int, int] | None = None
     error: str | None = None
+
+    def __repr__(self) -> str:
+        name = self.name if len(self.name) <= 60 else f"…{self.name[-59:]}"
+        if self.error is not None:
+            return f"Inspection({name!r}, error={textwrap.shorten(self.error, 80)!r})"
+        score = None if self.score is None else round(self.score, 3)
+        return f"Inspection({name!r}, product={self.product!r}, score={score})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +81,24 @@ class Inspector:
         batch_size: int = 16,
         workers: int = 2,
     ) -> None:
+        if batch_size < 1:
+            raise ConfigError(
+                f"A batch of {batch_size} images cannot be inspected.",
+                "Set batch_size to 1 or more.",
+            )
         self.bundle = bundle if isinstance(bundle, Bundle) else load(bundle)
         self.engine: Engine = open_engine(self.bundle, engine, live=batch_size == 1)
         self.batch_size = batch_size
         self.workers = workers
         products = self.bundle.manifest.products
         self._numbers = {product.name: number for number, product in enumerate(products)}
-        self._centre = np.array([product.centre for product in products])
-        self._spread = np.array([product.spread for product in products])
+        self._scales = [ScoreScale(product.centre, product.spread) for product in products]
+
+    def __repr__(self) -> str:
+        place, engine = str(self.bundle.path), type(self.engine).__name__
+        place = place if len(place) <= 60 else f"…{place[-59:]}"
+        products = counted(len(self.products), "product")
+        return f"Inspector({place!r}, {products}, {engine}, batch_size={self.batch_size})"
 
     @property
     def products(self) -> tuple[str, ...]:
@@ -87,25 +106,26 @@ class Inspector:
         return self.bundle.manifest.product_names
 
     def __call__(
-        self, images: Iterable[ImageInput], products: str | Sequence[str | None] | None = None
+        self,
+        images: ImageInput | Iterable[ImageInput],
+        products: str | Sequence[str | None] | None = None,
     ) -> Iterator[Inspection]:
         """One inspection per image, in order.
 
-        An image is a path, `uint8 (H, W, 3)` RGB pixels or a `MemoryImage`. `products` names
-        the product of all images, or of each (None: recognise it). Raises `ConfigError` for a
-        product that the bundle does not know, or for none where its method needs one. An image
-        that cannot be read gives an inspection with `error`; the stream goes on.
+        An image is a path, `uint8` pixels `(H, W, 3)`, `(H, W)`, `(H, W, 1)` or `(H, W, 4)`, a
+        `MemoryImage`, encoded bytes, a file opened for reading bytes, or a Pillow image; one alone
+        may stand for a list of one. `products` names the product of all images, or of each
+        (None: recognise it). Raises `ConfigError` for a product that the bundle does not know, or
+        for none where its method needs one. What cannot be read, or is no image, gives an
+        inspection with `error`; the stream goes on.
         """
-        if isinstance(images, (str, Path)):
-            images = [images]
+        several = [images] if is_one_image(images) else images
         if products is None or isinstance(products, str):
             self._number(products)
-        items = map_ahead(
-            self._read,
-            _paired(images, products),
-            workers=self.workers,
-            ahead=2 * self.batch_size,
-        )
+        return self._stream(_paired(several, products))  # type: ignore[arg-type]
+
+    def _stream(self, pairs: Iterator[tuple[ImageInput, str | None]]) -> Iterator[Inspection]:
+        items = map_ahead(self._read, pairs, workers=self.workers, ahead=2 * self.batch_size)
         try:
             for inspections in map_ahead(
                 self._inspect, _batches(items, self.batch_size), workers=1, ahead=2
@@ -124,30 +144,30 @@ class Inspector:
 
     def _read(self, pair: tuple[ImageInput, str | None]) -> _Item:
         image, product = pair
-        if isinstance(image, np.ndarray):
-            image = MemoryImage("array", image)
-        source = image if isinstance(image, MemoryImage) else Path(image)
-        name = source.name if isinstance(source, MemoryImage) else str(source)
+        name = image_name(image)
         preprocessing = self.bundle.manifest.preprocessing
         try:
-            decoded = decode_image(source, max_pixels=preprocessing.max_pixels)
+            decoded = decode_image(image_source(image), max_pixels=preprocessing.max_pixels)
+            size = (decoded.shape[0], decoded.shape[1])
+            pixels = prepare_image(decoded, preprocessing)
         except ImageError as error:
             return _Item(name, product, error=str(error))
-        size = (decoded.shape[0], decoded.shape[1])
-        pixels = prepare_image(decoded, preprocessing)
+        except Exception as error:  # whatever is given as an image must not end the stream
+            why = f"{type(error).__name__}: {error}".rstrip(".: ")
+            return _Item(name, product, error=f"{name} cannot be read as an image: {why}.")
         return _Item(name, product, pixels, size, content_box(size, preprocessing))
 
     def _inspect(self, batch: list[_Item]) -> list[Inspection]:
         readable = [item for item in batch if item.pixels is not None]
-        found: Iterator[Inspection] = iter(())
+        results: Iterator[Inspection] = iter(())
         if readable:
             images = np.stack([item.pixels for item in readable if item.pixels is not None])
             numbers = np.array([self._number(item.product) for item in readable], np.int64)
-            found = iter(self._results(readable, numbers, self.engine.predict(images, numbers)))
+            results = iter(self._results(readable, numbers, self.engine.predict(images, numbers)))
         return [
             Inspection(item.name, item.product, error=item.error)
             if item.pixels is None
-            else next(found)
+            else next(results)
             for item in batch
         ]
 
@@ -160,18 +180,16 @@ class Inspector:
             if number < 0 and probabilities is not None:
                 number = int(probabilities[i].argmax())
                 recognised = float(probabilities[i, number])
-            centre, spread = (
-                (0.0, 1.0) if number < 0 else (self._centre[number], self._spread[number])
-            )
-            score = float(raw.raw_score[i])
+            scale = ScoreScale() if number < 0 else self._scales[number]
+            raw_score = float(raw.raw_score[i])
             yield Inspection(
                 name=item.name,
                 product=None if number < 0 else self.products[number],
                 product_given=item.product is not None,
                 product_probability=recognised,
-                raw_score=score,
-                score=(score - float(centre)) / float(spread),
-                anomaly_map=((raw.anomaly_map[i] - centre) / spread).astype(np.float32),
+                raw_score=raw_score,
+                score=scale.score(raw_score),
+                anomaly_map=scale.anomaly_map(raw.anomaly_map[i]),
                 size=item.size,
                 box=item.box,
             )

@@ -2,91 +2,136 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mintad.data import Preprocessing, decode_image
 from mintad.data.decoding import IMAGE_SUFFIXES
-from mintad.errors import DataError
-from mintad.inspection import Inspection, Inspector
-from mintad.inspection.heatmap import HEATMAP_RANGE, overlay, save_png
+from mintad.data.layouts.folders import is_hidden
+from mintad.errors import DataError, MintadError
+from mintad.inspection.inspector import Inspection, Inspector
+from mintad.inspection.overlays import is_overlay, write_overlay
+from mintad.system.files import storage_errors
 
 
-def inspect_paths(
+@dataclass
+class Listing:
+    """The images to inspect, and a sentence for each thing that could not be looked into."""
+
+    images: list[Path] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)
+
+
+def list_images(paths: Sequence[Path]) -> Listing:
+    """The files among `paths`, and all images below the folders among them, sorted in each.
+
+    Hidden files and folders, those of the system, and heatmaps that mintad drew are no images.
+    Links are followed. Raises `DataError` for a path that does not exist or a folder without
+    images.
+    """
+    listing = Listing()
+    for path in paths:
+        mode = _mode(path)
+        if stat.S_ISREG(mode):
+            listing.images.append(path)
+            continue
+        if not stat.S_ISDIR(mode):
+            raise DataError(f"{path} is neither a file nor a folder.", "Check the path.")
+        below = Listing()
+        _list_folder(path, below, ())
+        listing.passed_over += below.passed_over
+        if not below.images:
+            why = "".join(f" {sentence}" for sentence in below.passed_over)
+            raise DataError(
+                f"The folder {path} holds no images.{why}", "Name a folder with images."
+            )
+        listing.images += sorted(below.images)
+    return listing
+
+
+def inspect_images(
     inspector: Inspector,
-    paths: Sequence[Path],
+    images: Sequence[Path],
     *,
     product: str | None = None,
     out: Path | None = None,
 ) -> Iterator[dict[str, Any]]:
     """One JSON-ready mapping per image, in order; overlays go to `out` where it is given.
 
-    A folder stands for all images below it. An image that cannot be read gives an `error`.
-    Raises `DataError` for a path that does not exist or a folder without images.
+    An image that cannot be read has an `error`, one whose overlay cannot be written a `warning`.
+    Raises `StorageError` where there can be no folder `out`.
     """
-    files = [file for path in paths for file in find_images(path)]
-    names = _unique_names(files)
-    preprocessing = inspector.bundle.manifest.preprocessing
-    for file, name, inspection in zip(files, names, inspector(files, product), strict=True):
-        line = describe(inspection)
+    if out is not None:
+        with storage_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+    for file, inspection in zip(images, inspector(images, product), strict=True):
+        heatmap = warning = None
         if out is not None and inspection.error is None:
-            line["heatmap"] = str(write_overlay(inspection, file, out / name, preprocessing))
-        yield line
-
-
-def find_images(path: Path) -> list[Path]:
-    """`path` itself, or all images below it, sorted. Raises `DataError` where there is none."""
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise DataError(f"There is no file or folder {path}.", "Check the path.")
-    found = sorted(
-        file
-        for file in path.rglob("*")
-        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
-    )
-    if not found:
-        raise DataError(f"The folder {path} holds no images.", "Name a folder with images.")
-    return found
+            try:
+                preprocessing = inspector.bundle.manifest.preprocessing
+                heatmap = str(write_overlay(inspection, file, out, preprocessing))
+            except (MintadError, OSError, MemoryError) as error:
+                warning = f"The heatmap was not written: {str(error) or type(error).__name__}"
+        yield {**describe(inspection), "heatmap": heatmap, "warning": warning}
 
 
 def describe(inspection: Inspection) -> dict[str, Any]:
-    """What the command line prints of an inspection."""
-    if inspection.error is not None:
-        return {"image": inspection.name, "error": inspection.error}
+    """What the command line prints of an inspection: always the same keys."""
+    failed = inspection.error is not None
     return {
         "image": inspection.name,
-        "product": inspection.product,
-        "product_given": inspection.product_given,
+        "product": None if failed else inspection.product,
+        "product_given": None if failed else inspection.product_given,
         "product_probability": inspection.product_probability,
         "raw_score": inspection.raw_score,
         "score": inspection.score,
+        "error": inspection.error,
     }
 
 
-def write_overlay(
-    inspection: Inspection, file: Path, place: Path, preprocessing: Preprocessing
-) -> Path:
-    """Writes the image with its heatmap as a PNG; returns where."""
-    assert inspection.anomaly_map is not None
-    image = decode_image(file, max_pixels=preprocessing.max_pixels)
-    picture = overlay(image, inspection.anomaly_map, *HEATMAP_RANGE, box=inspection.box)
-    return save_png(picture, place)
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        raise DataError(f"There is no file or folder {path}.", "Check the path.") from None
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.",
+            "Check the path, and whether this user may read it.",
+        ) from None
 
 
-def _unique_names(files: Sequence[Path]) -> list[str]:
-    """A name for each file's overlay: as much of its path as tells it from the others."""
-    whole = [file.absolute() for file in files]
-    count = len(set(whole))
-    places = [place.with_suffix("") for place in whole]
-    if len(set(places)) < count:  # a.png beside a.jpg
-        places = whole
-    names: list[str] = []
-    for depth in range(1, max(len(place.parts) for place in places)):
-        names = ["_".join(place.parts[1:][-depth:]) for place in places]
-        if len(set(names)) == count:
-            break
-    else:  # a_b/c beside a/b_c
-        names = [f"{number}_{name}" for number, name in enumerate(names, start=1)]
-    return [f"{name}_heatmap.png" for name in names]
+def _list_folder(folder: Path, listing: Listing, parents: tuple[tuple[int, int], ...]) -> None:
+    """Adds what lies in `folder` and below; `parents` identify the folders that it lies in."""
+    try:
+        status = folder.stat()
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        why = error.strerror or error
+        listing.passed_over.append(f"The folder {folder} cannot be read: {why}.")
+        return
+    identity = (status.st_dev, status.st_ino)
+    if identity in parents:
+        listing.passed_over.append(f"The link {folder} leads to a folder that it lies in.")
+        return
+    for entry in entries:
+        path = folder / entry.name
+        if is_hidden(entry.name):
+            continue
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            dangling = entry.is_symlink() and isinstance(error, FileNotFoundError)
+            why = "leads nowhere" if dangling else f"cannot be read: {error.strerror or error}"
+            listing.passed_over.append(f"{'The link ' if dangling else ''}{path} {why}.")
+            continue
+        if stat.S_ISDIR(mode):
+            _list_folder(path, listing, (*parents, identity))
+        elif path.suffix.lower() in IMAGE_SUFFIXES:
+            if not stat.S_ISREG(mode):
+                listing.passed_over.append(f"{path} is no regular file.")
+            elif not is_overlay(path):
+                listing.images.append(path)

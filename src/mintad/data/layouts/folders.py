@@ -7,7 +7,18 @@ from pathlib import Path
 from mintad.data.decoding import IMAGE_SUFFIXES
 from mintad.errors import DataError
 
-_IGNORED = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_OF_THE_SYSTEM = frozenset(
+    {
+        "thumbs.db",
+        "desktop.ini",
+        "__macosx",
+        "@eadir",
+        "#recycle",
+        "$recycle.bin",
+        "system volume information",
+        "lost+found",
+    }
+)
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -36,8 +47,9 @@ def no_images(folder: Path, expected: str) -> DataError:
 def _listing(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if not path.name.startswith(".") and path.name.lower() not in _IGNORED
-    )
+    return sorted(path for path in folder.iterdir() if not is_hidden(path.name))
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or kept by a system or a disk station."""
+    return name.startswith(".") or name.lower() in _OF_THE_SYSTEM
