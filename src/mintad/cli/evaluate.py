@@ -26,7 +26,7 @@ def evaluate(
 ) -> None:
     """Measure a bundle on labelled test images: seven metrics per product, macro and pooled."""
     import mintad
-    from mintad.report.terminal import evaluation_text, protocols_text
+    from mintad.reporting.terminal import evaluation_text, protocols_text
     from mintad.system.files import write_json
 
     dataset = mintad.read(*data, layout=layout)

@@ -16,7 +16,7 @@ def models(json_output: PrintJson = False) -> None:
         from mintad.models.catalogue import describe_models
     except ModuleNotFoundError as error:
         raise MissingExtraError("Listing the models", "train") from error
-    from mintad.report.methods import methods_text
+    from mintad.reporting.methods import methods_text
 
     methods = describe_models()
     typer.echo(json.dumps(methods, indent=2) if json_output else methods_text(methods))

@@ -24,7 +24,7 @@ def report(
 ) -> None:
     """Evaluate a bundle and write one self-contained HTML page of the results."""
     from mintad.data import read
-    from mintad.report.making import make_report
+    from mintad.reporting.making import make_report
 
     dataset = read(*data, layout=layout)
     with progress_bar() as progress:

@@ -12,7 +12,7 @@ def validate(data: Data, layout: Layout = "auto") -> None:
     """List every problem of a data set at once; exits with 1 when there is an error."""
     from mintad.data import read
     from mintad.data import validate as find_problems
-    from mintad.report.problems import problems_text
+    from mintad.reporting.problems import problems_text
     from mintad.system.words import printable
 
     dataset = read(*data, layout=layout)

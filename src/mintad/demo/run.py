@@ -12,7 +12,7 @@ from mintad.api import train
 from mintad.data import Dataset, dataset_fingerprint, read
 from mintad.demo import Source, make_demo_data
 from mintad.errors import ConfigError, MissingExtraError
-from mintad.report.terminal import evaluation_text
+from mintad.reporting.terminal import evaluation_text
 from mintad.system.files import write_json
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def run_demo(
     already, of the same recipe and images, is used as it is, or gone on with where it was
     stopped. Raises `ConfigError` where it is another run.
     """
-    from mintad.report.making import make_report
+    from mintad.reporting.making import make_report
 
     start = time.perf_counter()
     sources = make_demo_data(out / "data")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mintad.inspection import colourise
-from mintad.report import INK, LINE, MUTED, drawing, label
+from mintad.reporting import INK, LINE, MUTED, drawing, label
 
 SIDE = 220
 """The side of a panel in units of the figure."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mintad.report import DEFECT, GOOD, INK, LINE, MUTED, drawing, label, nice_ticks, segment
+from mintad.reporting import DEFECT, GOOD, INK, LINE, MUTED, drawing, label, nice_ticks, segment
 
 COLOURS = """<style>
 svg{font-family:system-ui,sans-serif}

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mintad.data import Dataset, decode_image
 from mintad.inspection import Inspector
 from mintad.metrics import Evaluation, evaluate, inspect_samples, sample_mask
-from mintad.report.contents import Example, ReportData, pick_examples
-from mintad.report.html import write_report
+from mintad.reporting.contents import Example, ReportData, pick_examples
+from mintad.reporting.html import write_report
 
 if TYPE_CHECKING:
     from mintad.bundle import Bundle

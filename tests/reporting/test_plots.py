@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mintad.report.plots import bin_edges, roc_plot, score_histogram
-from mintad.report.svg import nice_ticks
+from mintad.reporting.plots import bin_edges, roc_plot, score_histogram
+from mintad.reporting.svg import nice_ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = 'a"><script>alert(1)</script>&\x00\x1b'

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mintad.metrics import image_metrics, rank, roc_curve
-from mintad.report.svg import DEFECT, GOOD, INK, LINE, MUTED, drawing, label, nice_ticks, segment
+from mintad.reporting.svg import DEFECT, GOOD, INK, LINE, MUTED, drawing, label, nice_ticks, segment
 
 _MOST_BINS, _FEWEST_BINS = 40, 12
 

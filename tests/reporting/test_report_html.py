@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from mintad.metrics import METRICS, MetricTable, ProductMetrics
-from mintad.report.contents import Example, ReportData, pick_examples
-from mintad.report.html import build_report, write_report
-from mintad.report.table import build_table
+from mintad.reporting.contents import Example, ReportData, pick_examples
+from mintad.reporting.html import build_report, write_report
+from mintad.reporting.table import build_table
 
 HOSTILE = "</td><script>alert('x')</script><img src=x onerror=alert(1)>&\""
 SCORES = np.array([1, 2, 3, 4, 3.5, 5, 6, 7, 8, 9])

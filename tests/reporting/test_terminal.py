@@ -13,7 +13,7 @@ from mintad.metrics import (
     ProductMetrics,
     find_profiles,
 )
-from mintad.report.terminal import evaluation_table, evaluation_text, protocols_text
+from mintad.reporting.terminal import evaluation_table, evaluation_text, protocols_text
 
 HEADERS = ("AUROC", "AP", "F1max", "AUROC", "AP", "F1max", "AUPRO")
 

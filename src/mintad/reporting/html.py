@@ -18,9 +18,9 @@ from PIL import Image
 
 from mintad.inspection.heatmap import ANCHORS, HEATMAP_RANGE, outline, overlay
 from mintad.metrics import IMAGE_METRICS, METRICS, PIXEL_METRICS
-from mintad.report.contents import Example, ExampleKind, ReportData
-from mintad.report.plots import roc_plot, score_histogram
-from mintad.report.table import EvaluationTable, TableRow, build_table
+from mintad.reporting.contents import Example, ExampleKind, ReportData
+from mintad.reporting.plots import roc_plot, score_histogram
+from mintad.reporting.table import EvaluationTable, TableRow, build_table
 from mintad.system.files import write_text
 
 SMALLEST_SIDE, LARGEST_SIDE = 320, 448
@@ -73,7 +73,7 @@ def build_report(data: ReportData) -> str:
     """The whole page as HTML; every name in it is escaped and every image is inside it."""
     table = build_table(data.metrics)
     environment = Environment(
-        loader=PackageLoader("mintad.report"),
+        loader=PackageLoader("mintad.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

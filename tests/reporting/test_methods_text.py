@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from mintad.report.methods import methods_text
+from mintad.reporting.methods import methods_text
 
 
 def test_a_method_is_a_paragraph_with_a_line_per_switch() -> None:

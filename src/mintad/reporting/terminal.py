@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mintad.metrics import METRICS, REFERENCE, Evaluation, MetricTable, headings
-from mintad.report.table import DASH, TableRow, build_table
+from mintad.reporting.table import DASH, TableRow, build_table
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -1,6 +1,6 @@
 """Heatmaps, plots, the table in the terminal and the self-contained HTML report."""
 
-from mintad.report.svg import DEFECT, GOOD, INK, LINE, MUTED, drawing, label, nice_ticks, segment
+from mintad.reporting.svg import DEFECT, GOOD, INK, LINE, MUTED, drawing, label, nice_ticks, segment
 
 __all__ = [
     "DEFECT",
