@@ -10,11 +10,15 @@ from mintad.metrics import (
     IMAGE_METRICS,
     METRICS,
     PIXEL_METRICS,
+    Metric,
     MetricTable,
     PixelAccumulator,
     ProductMetrics,
+    Profile,
+    Ranking,
     StreamingMetrics,
     find_profiles,
+    headings,
 )
 
 SHAPE = (12, 10)
@@ -198,3 +202,29 @@ def test_bad_input_names_the_product_and_adds_nothing(
     with pytest.raises(ValueError, match=rf"(?s)'screw'.*{message}"):
         evaluator.update("screw", **arguments)  # type: ignore[arg-type]
     assert evaluator.result().products == {}
+
+
+def test_a_metric_is_added_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A further entry of the registry is in accumulator, file, terminal and page."""
+    from mintad.report.contents import ReportData
+    from mintad.report.html import build_report
+    from mintad.report.terminal import evaluation_text
+
+    def share_of_good(ranking: Ranking, profile: Profile) -> float:
+        return float(ranking.negatives.sum() / (ranking.negatives + ranking.positives).sum())
+
+    added = Metric("p_good", "pixel", "Good", "good pixels", 0.0, "Pixels.", share_of_good)
+    monkeypatch.setitem(METRICS, added.key, added)  # type: ignore[arg-type]
+    evaluator = StreamingMetrics()
+    add_images(evaluator, "a", [0, 1])
+    add_images(evaluator, "b", [0, 0])
+    table = evaluator.result()
+    good = 1 - 9 / (2 * 12 * 10)
+    assert table.to_json()["macro"]["p_good"] == good
+    assert table.products["b"].undefined["p_good"] == "no defective images"
+    assert MetricTable.from_json(table.to_json()).macro["p_good"] == good
+    assert headings()[-1] == "Good"
+    assert f"{good:.3f}" in evaluation_text(table)
+    page = build_report(ReportData("", table, {}, {}, []))
+    assert "<dt>Good pixels</dt><dd>Pixels.</dd>" in page
+    assert page.count(f">{good:.3f}<") == 3  # product, macro, pooled
