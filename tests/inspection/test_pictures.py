@@ -12,7 +12,7 @@ from PIL import Image
 from mintad.data import Preprocessing
 from mintad.inspection import Inspection
 from mintad.inspection.heatmap import HEATMAP_RANGE, fit_map, outline, overlay
-from mintad.inspection.paths import inspect_paths
+from mintad.inspection.paths import inspect_images
 
 GREY = 100
 
@@ -46,7 +46,7 @@ def written_overlay(
         def __call__(self, files: list[Path], product: str | None) -> list[Inspection]:
             return [inspection]
 
-    (line,) = inspect_paths(Inspector(), [file], out=folder / "out")  # type: ignore[arg-type]
+    (line,) = inspect_images(Inspector(), [file], out=folder / "out")  # type: ignore[arg-type]
     return np.asarray(Image.open(line["heatmap"]))
 
 

@@ -206,9 +206,9 @@ def test_bad_input_names_the_product_and_adds_nothing(
 
 def test_a_metric_is_added_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """A further entry of the registry is in accumulator, file, terminal and page."""
-    from mintad.report.contents import ReportData
-    from mintad.report.html import build_report
-    from mintad.report.terminal import evaluation_text
+    from mintad.reporting.contents import ReportData
+    from mintad.reporting.html import build_report
+    from mintad.reporting.terminal import evaluation_text
 
     def share_of_good(ranking: Ranking, profile: Profile) -> float:
         return float(ranking.negatives.sum() / (ranking.negatives + ranking.positives).sum())
