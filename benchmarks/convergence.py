@@ -14,16 +14,15 @@ import argparse
 from pathlib import Path
 
 from mintad.data import read
-from mintad_lab.studies.running import run_settings
-from mintad_lab.studies.setting import Row, Setting
-from mintad_lab.studies.table import write_table
+from mintad_lab.experiment.running import Means, run_table
+from mintad_lab.experiment.table import Row, Table
 from recipes import SETS, data_roots
 
 CLOSED_FORM = {
     "fast": (),
-    "score: map maximum": ("switches.raw_score=max",),
-    "score: pooled maximum": ("switches.raw_score=pooled-max",),
-    "score: highest 1% of pixels": ("switches.raw_score=top-k",),
+    "score: map maximum": ("switches.image_score=max",),
+    "score: pooled maximum": ("switches.image_score=pooled-max",),
+    "score: highest 1% of pixels": ("switches.image_score=top-k",),
     "map smoothed, 4 px": ("switches.smoothing=4",),
     "map smoothed, 8 px": ("switches.smoothing=8",),
     "rank 0: means alone": ("switches.rank=0",),
@@ -47,7 +46,7 @@ BASE = (
     "switches.token_source=pooled",
     "switches.token_activation=layernorm",
     "switches.dropout=0.0",
-    "switches.raw_score=top-cells",
+    "switches.image_score=top-cells",
 )
 START = ("switches.start=subspaces", "switches.code=256", "switches.balance=0.5")
 TRANSFORMER = {
@@ -83,28 +82,22 @@ def main() -> None:
     options = parser.parse_args()
     epochs = f"training.epochs={options.epochs}"
     tables = {
-        "closed-form": [Setting(name, row, "fast") for name, row in CLOSED_FORM.items()],
+        "closed-form": [Row(name, row, "fast") for name, row in CLOSED_FORM.items()],
         "transformer": [
-            Setting(name, (*BASE, epochs, *options.overrides, *row), "study")
+            Row(name, (*BASE, epochs, *options.overrides, *row))
             for name, row in TRANSFORMER.items()
         ],
     }
     dataset = read(*data_roots(options.line))
     for name in options.tables:
-        out = options.out / options.line
-
-        def write(rows: list[Row], _: object, name: str = name, out: Path = out) -> None:
-            write_table(rows, out, name, title=f"{name}, {options.line}")
-
-        rows = run_settings(
-            tables[name],
+        page = run_table(
+            Table(name, f"{name}, {options.line}", tuple(tables[name])),
             dataset,
-            out / name,
+            options.out / options.line,
             seeds=options.seeds,
-            cache=options.cache,
-            finished=write,
+            means=Means(options.cache),
         )
-        print(write_table(rows, out, name, title=f"{name}, {options.line}").read_text("utf-8"))
+        print(page.read_text("utf-8"))
 
 
 if __name__ == "__main__":

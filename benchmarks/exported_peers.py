@@ -6,7 +6,7 @@ anomalib needs one model per product: all of them stay loaded, and images of all
 turn; "a change" is the time until the first answer of a model that is loaded instead, from
 OpenVINO's cache. mintad has one graph. Everything runs in OpenVINO, in processes of their own, on
 the same images of noise. Weights are random, because the cost does not depend on them.
-It needs `mintad[bench]`.
+It needs `mintad-lab[peers]`.
 """
 
 from __future__ import annotations

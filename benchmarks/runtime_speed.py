@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 import openvino
+from mintad.cli.machine import describe
 from openvino import opset13 as ops
 
 from _bundle import open_bundle
 from mintad.bundle import Bundle
-from mintad.cli.machine import describe
 from mintad.engines.engine import engine_names
 from mintad.engines.speed import Speed, measure_apart
 from mintad.system.processor import has_bfloat16

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from mintad.cli.machine import describe
 
 from _bundle import open_bundle
-from mintad.cli.machine import describe
 from mintad.data import MemoryImage
 from mintad.engines.speed import resident_memory
 from mintad.inspection import Inspector

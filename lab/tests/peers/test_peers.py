@@ -1,82 +1,66 @@
-"""Peers as data, and jobs in processes of their own; anomalib itself is not needed."""
+"""Peers as data; anomalib itself is needed where a test says so."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from mintad.errors import ConfigError
-from mintad_lab.peers.catalogue import PEERS, find_peer
-from mintad_lab.peers.process import LOG_FILE, run_process
+from mintad_lab.peers.catalogue import PEERS
 
-WORKER = """
-import sys
-from pathlib import Path
-from mintad_lab.peers.process import finish, read_job
-
-folder = Path(sys.argv[1])
-job = read_job(folder)
-if job == "break":
-    raise RuntimeError("no such | thing")
-finish(folder, {"doubled": 2 * job["number"]})
-"""
+with_anomalib = pytest.mark.skipif(
+    find_spec("anomalib") is None, reason="anomalib is not installed"
+)
 
 
-def test_every_peer_has_a_builder() -> None:
+def test_every_peer_has_a_network() -> None:
     pytest.importorskip("torch")
-    from mintad_lab.peers.networks import _BUILDERS
+    from mintad_lab.peers.networks import METHODS
 
-    assert set(_BUILDERS) == set(PEERS)
-
-
-def test_overrides_go_to_all_or_to_one() -> None:
-    assert find_peer("stfpm", ["epochs=3"]).epochs == 3
-    assert find_peer("stfpm", ["cflow:epochs=3"]) == PEERS["stfpm"]
-    changed = find_peer("cflow", ["cflow:epochs=3", "size=96"])
-    assert (changed.epochs, changed.size) == (3, 96)
-    assert "epochs 3" in changed.departs
+    assert set(METHODS) == set(PEERS)
 
 
-@pytest.mark.parametrize("text", ["speed=3", "epochs=many", "nobody:epochs=3", "epochs"])
-def test_an_override_that_changes_nothing_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError):
-        find_peer("stfpm", [text])
-    with pytest.raises(ConfigError, match="no peer 'nobody'"):
-        find_peer("nobody")
+@with_anomalib
+@pytest.mark.slow
+def test_anomalib_knows_every_network() -> None:
+    from mintad_lab.peers.networks import METHODS
+
+    for path, _ in METHODS.values():
+        module, _, name = f"anomalib.models.{path}".rpartition(".")
+        assert hasattr(import_module(module), name)
 
 
-def test_a_process_gives_its_outcome_and_its_cost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "some_worker.py").write_text(WORKER, encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    outcome = run_process("some_worker", tmp_path / "job", {"number": 21})
-    assert outcome["doubled"] == 42
-    assert outcome["peak_megabytes"] > 10
-    assert outcome["versions"]["mintad"]
-    assert [file.name for file in (tmp_path / "job").iterdir()] == [LOG_FILE]
+def test_a_budget_is_overridden() -> None:
+    changed = PEERS["cflow"].override(["epochs=3", "size=96"])
+    assert (changed.epochs, changed.size, changed.batch_size) == (3, 96, 16)
+    assert changed.departs == "4 epochs, 1,024 vectors a step; then epochs 3, size 96"
+    assert PEERS["stfpm"].override([]) == PEERS["stfpm"]
+    for text in ("speed=3", "epochs=many", "epochs", "epochs=-1"):
+        with pytest.raises(ConfigError, match="changes nothing"):
+            PEERS["stfpm"].override([text])
 
 
-def test_a_process_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "some_worker.py").write_text(WORKER, encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    outcome = run_process("some_worker", tmp_path / "job", "break")  # type: ignore[arg-type]
-    assert outcome == {"not_run": "RuntimeError: no such / thing"}
-    outcome = run_process("some_worker", tmp_path / "job", {}, tmp_path / "no-python")
-    assert "could not be started" in outcome["not_run"]
-
-
-@pytest.mark.skipif(find_spec("anomalib") is None, reason="anomalib is not installed")
+@with_anomalib
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["padim", "dfm"])
-def test_a_peer_of_one_pass_is_measured_on_our_backbone(tree: Path, name: str) -> None:
+def test_a_peer_of_one_pass_is_measured_on_our_backbone(
+    tree: Path, tmp_path: Path, name: str
+) -> None:
     from mintad.data import read
-    from mintad_lab.peers.measuring import run_peer
+    from mintad_lab.experiment.measuring import run_row
+    from mintad_lab.experiment.process import Job
+    from mintad_lab.experiment.table import Row
 
-    outcome = run_peer(find_peer(name, ["size=96"]), read(tree), separate=True, seed=0)
+    row = Row(name, peer=PEERS[name].override(["size=96"])).apart()
+    outcome = run_row(Job(row, read(tree), 0, tmp_path))
     assert outcome["evaluation"]["macro"]["i_auroc"] > 0.9
+    config = outcome["evaluation"]["config"]
+    assert config["evaluation_size"] == [96, 96]
+    assert (config["images"], config["product_given"]) == (16, True)
+    assert outcome["model_bytes"] > 0
 
 
 def test_a_peer_with_our_backbone_sees_images_as_that_backbone_asks_for_them() -> None:

@@ -1,7 +1,41 @@
 """Recipes, and the training of a model on frozen features."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mintad.training.recipe import Recipe, list_recipes, load_recipe
+    from mintad.training.run import count_products
+    from mintad.training.shape import input_shape
+
+__all__ = [
+    "CHECKPOINT",
+    "RUN_FILE",
+    "Recipe",
+    "count_products",
+    "input_shape",
+    "list_recipes",
+    "load_recipe",
+]
+
 RUN_FILE = "run.json"
 """The file of a run directory that says what it was begun with."""
 
 CHECKPOINT = "checkpoint.ckpt"
 """The file that keeps the last finished epoch of a run that goes on."""
+
+_HOMES = {
+    "Recipe": "recipe",
+    "count_products": "run",
+    "input_shape": "shape",
+    "list_recipes": "recipe",
+    "load_recipe": "recipe",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,1 +1,1 @@
-"""Other people's methods, run by anomalib and measured by mintad; needs `mintad[bench]`."""
+"""Other people's methods, run by anomalib and measured by mintad; needs `mintad-lab[peers]`."""

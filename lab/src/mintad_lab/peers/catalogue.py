@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mintad.errors import ConfigError
@@ -29,6 +29,29 @@ class Peer:
     normalised: bool = True
     departs: str = ""
 
+    def override(self, overrides: Iterable[str]) -> Peer:
+        """The same with another budget: "epochs=4", "batch_size=8", "size=128".
+
+        Raises `ConfigError` for another field, or what is no whole number.
+        """
+        changed: dict[str, int] = {}
+        for text in overrides:
+            name, _, value = text.partition("=")
+            if name not in _OVERRIDABLE or not value.isdigit():
+                raise ConfigError(
+                    f"{text!r} changes nothing of a peer.",
+                    f"Write one of {', '.join(_OVERRIDABLE)} and a whole number, as in epochs=4.",
+                )
+            changed[name] = int(value)
+        if not changed:
+            return self
+        budget = {name: getattr(self, name) for name in _OVERRIDABLE} | changed
+        said = ", ".join(f"{name} {value}" for name, value in changed.items())
+        departs = f"{self.departs}; then {said}" if self.departs else said
+        return replace(self, **budget, departs=departs)
+
+
+_OVERRIDABLE = ("epochs", "batch_size", "size")
 
 BACKBONE = "efficientnet_lite2"
 """Whose features the peers with mintad's backbone see."""
@@ -88,35 +111,3 @@ PEERS: dict[str, Peer] = {
         Peer("inp-former", "arXiv 2503.02424", "own", epochs=10, size=392, departs="10 epochs"),
     )
 }
-
-_OVERRIDABLE = ("epochs", "batch_size", "size")
-
-
-def find_peer(name: str, overrides: Iterable[str] = ()) -> Peer:
-    """A peer by name; `overrides` are "epochs=4", or "NAME:epochs=4" for this one alone.
-
-    Raises `ConfigError` for an unknown peer, field or number.
-    """
-    if name not in PEERS:
-        raise ConfigError(f"There is no peer {name!r}.", f"Choose among: {', '.join(PEERS)}.")
-    peer = PEERS[name]
-    changed: dict[str, int] = {}
-    for text in overrides:
-        field, _, value = text.partition("=")
-        owner, colon, field = field.rpartition(":")
-        if colon and owner not in PEERS:
-            raise ConfigError(f"There is no peer {owner!r}.", f"Choose among: {', '.join(PEERS)}.")
-        if field not in _OVERRIDABLE or not value.isdigit():
-            raise ConfigError(
-                f"{text!r} changes nothing of a peer.",
-                f"Write one of {', '.join(_OVERRIDABLE)} and a whole number, as in epochs=4.",
-            )
-        if not colon or owner == name:
-            changed[field] = int(value)
-    assert set(changed) <= {one.name for one in fields(Peer)}
-    if not changed:
-        return peer
-    values = {field: getattr(peer, field) for field in _OVERRIDABLE} | changed
-    said = ", ".join(f"{field} {value}" for field, value in changed.items())
-    departs = f"{peer.departs}; then {said}" if peer.departs else said
-    return replace(peer, **values, departs=departs)

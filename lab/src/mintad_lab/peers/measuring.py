@@ -1,105 +1,82 @@
-"""Runs a peer over test images: raw maps and scores, through mintad's metrics."""
+"""Trains and measures a peer: raw maps and scores, through mintad's metrics."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mintad.data import Dataset, Preprocessing, Sample, decode_image, prepare_mask
-from mintad.metrics import MetricTable, StreamingMetrics
-from mintad.metrics.evaluation import sample_mask
+from mintad.data import Dataset, Sample, decode_image
+from mintad.metrics import EvaluationConfig, MetricTable, StreamingMetrics, sample_mask
 from mintad_lab.peers.catalogue import Peer
-from mintad_lab.peers.fitting import fit, images_of, preprocessing
+from mintad_lab.peers.fitting import fit, images_of
 from mintad_lab.peers.networks import build
 
-Outcome = dict[str, Any]
 
+class PeerMethod:
+    """A peer as a row of a table: its models see images alone, and are told no product.
 
-def run_peer(peer: Peer, dataset: Dataset, *, separate: bool, seed: int) -> Outcome:
-    """Trains and measures a peer: one model over all products, or one for each.
-
-    The outcome has the evaluation, the image scores, the seconds of training and of inspection,
-    and the bytes that the models keep. Raises whatever anomalib raises.
+    Raises whatever anomalib raises.
     """
-    good = dataset.good
-    test = dataset.test.where(lambda sample: sample.label is not None)
-    parts = [(list(good), list(test))]
-    if separate:
-        parts = [
-            (
-                [sample for sample in good if sample.product == product],
-                [sample for sample in test if sample.product == product],
-            )
-            for product in good.products
-        ]
-    evaluator = StreamingMetrics()
-    trained = inspected = 0.0
-    size = 0
-    for train_part, test_part in parts:
-        torch.manual_seed(seed)
-        np.random.seed(seed)
+
+    def __init__(self, peer: Peer, seed: int) -> None:
+        self.peer = peer
+        self.seed = seed
+        self.model: Any = None
+        self.bytes = 0
+
+    def train(self, good: Dataset, folder: Path) -> float:
+        """Trains a model; the seconds it took. It leaves nothing in `folder`."""
+        torch.manual_seed(self.seed)
+        np.random.seed(self.seed)
         start = time.perf_counter()
-        module = build(peer)
-        fit(module, train_part, peer, seed)
-        trained += time.perf_counter() - start
-        start = time.perf_counter()
-        measure(module.model, test_part, peer, evaluator)
-        inspected += time.perf_counter() - start
-        size += stored_bytes(module.model)
-    return {
-        **evaluation_json(evaluator.result(), peer, separate),
-        "seconds": trained,
-        "inspection_seconds": inspected,
-        "model_bytes": size,
-    }
+        module = build(self.peer)
+        fit(module, good.samples, self.peer, self.seed)
+        seconds = time.perf_counter() - start
+        self.model = module.model
+        self.bytes += stored_bytes(self.model)
+        return seconds
 
+    def evaluate(self, parts: Iterable[Dataset]) -> tuple[MetricTable, EvaluationConfig]:
+        """Measures raw maps and scores at the peer's size, each part with its own model."""
+        metrics = StreamingMetrics()
+        images = [self._measure(test.samples, metrics) for test in parts]
+        config = EvaluationConfig(
+            bundles=len(images),
+            model=self.peer.name,
+            seed=self.seed,
+            evaluation_size=(self.peer.size, self.peer.size),
+            product_given=len(images) > 1,
+            scores="raw: of anomalib",
+            images=sum(images),
+        )
+        return metrics.result(), config
 
-@torch.inference_mode()
-def measure(model: Any, samples: Sequence[Sample], peer: Peer, evaluator: StreamingMetrics) -> None:
-    """Adds the raw maps and scores of `samples`, in their order, at the peer's size."""
-    prepared = preprocessing(peer)
-    for batch, images in images_of(samples, peer):
-        found = model(images)
-        maps = found.anomaly_map.reshape(len(batch), *found.anomaly_map.shape[-2:])
-        maps = torch.nn.functional.interpolate(
-            maps[:, None].float(), images.shape[2:], mode="bilinear"
-        )[:, 0]
-        for sample, score, anomaly_map in zip(
-            batch, found.pred_score.flatten(), maps.numpy(), strict=True
-        ):
-            evaluator.update(
-                sample.product,
-                score=float(score),
-                label=int(sample.label or 0),
-                anomaly_map=anomaly_map,
-                mask=_mask(sample, prepared),
-            )
+    def about(self) -> dict[str, Any]:
+        """The bytes that its models keep beyond a frozen backbone."""
+        return {"model_bytes": self.bytes}
 
-
-def evaluation_json(evaluation: MetricTable, peer: Peer, separate: bool) -> Outcome:
-    """The evaluation in the form that `mintad evaluate --json` writes, and every image score."""
-    images = sum(len(labels) for _, labels in evaluation.scores.values())
-    return {
-        "evaluation": {
-            **evaluation.to_json(),
-            "config": {
-                "evaluation_size": [peer.size, peer.size],
-                "product_given": separate,
-                "product_accuracy": None,
-                "scores": "raw",
-                "images": images,
-            },
-        },
-        "scores": {
-            name: {"scores": scores.tolist(), "labels": labels.tolist()}
-            for name, (scores, labels) in evaluation.scores.items()
-        },
-    }
+    @torch.inference_mode()
+    def _measure(self, samples: Sequence[Sample], metrics: StreamingMetrics) -> int:
+        for batch, images in images_of(samples, self.peer):
+            found = self.model(images)
+            maps = found.anomaly_map.reshape(len(batch), 1, *found.anomaly_map.shape[-2:]).float()
+            maps = torch.nn.functional.interpolate(maps, images.shape[2:], mode="bilinear")
+            scores = found.pred_score.flatten().tolist()
+            for sample, score, anomaly_map in zip(batch, scores, maps[:, 0].numpy(), strict=True):
+                metrics.update(
+                    sample.product,
+                    score=score,
+                    label=int(sample.label or 0),
+                    anomaly_map=anomaly_map,
+                    mask=_mask(sample),
+                )
+        return len(samples)
 
 
 def stored_bytes(model: Any) -> int:
@@ -112,10 +89,9 @@ def stored_bytes(model: Any) -> int:
     )
 
 
-def _mask(sample: Sample, prepared: Preprocessing) -> NDArray[np.bool_] | None:
-    """The mask in the geometry of the map; None for a good image, which needs none."""
+def _mask(sample: Sample) -> NDArray[np.bool_] | None:
+    """The mask of the whole picture; None for a good image, which needs none."""
     if sample.label == 0 or sample.mask is None:
         return None
     height, width = decode_image(sample.image).shape[:2]
-    mask = sample_mask(sample, (height, width))
-    return None if mask is None else prepare_mask(mask, prepared)
+    return sample_mask(sample, (height, width))

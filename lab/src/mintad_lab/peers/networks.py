@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import timm
@@ -13,11 +15,27 @@ from mintad.backbones import BackboneConfig, create_backbone
 from mintad.errors import ConfigError
 from mintad_lab.peers.catalogue import BACKBONE, Peer
 
+_NOTHING = {"post_processor": False, "evaluator": False, "visualizer": False}
+_BARE: dict[str, Any] = {"pre_processor": False, **_NOTHING}
+
 SHALLOW, MIDDLE, DEEP = 1, 2, 3
 """Stages of the backbone: strides of 4, 8 and 16 pixels."""
 
-_NOTHING = {"post_processor": False, "evaluator": False, "visualizer": False}
-_BARE = {"pre_processor": False, **_NOTHING}
+METHODS: dict[str, tuple[str, dict[str, Any]]] = {
+    "padim": ("Padim", {"layers": [SHALLOW, MIDDLE, DEEP], "n_features": 100}),
+    "patchcore": ("Patchcore", {"layers": [MIDDLE, DEEP]}),
+    "dfm": ("Dfm", {"layer": DEEP, "pooling_kernel_size": 2}),
+    "stfpm": ("Stfpm", {"layers": [SHALLOW, MIDDLE, DEEP]}),
+    "cflow": ("Cflow", {"layers": [MIDDLE, DEEP], "fiber_batch_size": 1024}),
+    "supersimplenet": ("Supersimplenet", {"layers": [MIDDLE, DEEP]}),
+    "draem": ("Draem", {}),
+    "reverse-distillation": ("ReverseDistillation", {}),
+    "cfa": ("Cfa", {}),
+    "efficient-ad": ("EfficientAd", {}),
+    "dinomaly": ("Dinomaly", {}),
+    "inp-former": ("image.inp_former.InpFormer", {}),
+}
+"""anomalib's class below `anomalib.models`, and its arguments."""
 
 
 def build(peer: Peer) -> Any:
@@ -27,10 +45,24 @@ def build(peer: Peer) -> Any:
     the maps and scores stay raw. Raises whatever anomalib raises, and `ConfigError` where the
     weights do not fit its network.
     """
-    if peer.backbone != "ours":
-        return _BUILDERS[peer.name](peer, "")
-    with _our_weights() as name:
-        return _BUILDERS[peer.name](peer, name)
+    path, arguments = METHODS[peer.name]
+    method = _anomalib(f"models.{path}")
+    if peer.backbone == "ours":
+        with _our_weights() as name:
+            return method(backbone=name, **arguments, **_BARE)
+    if peer.name == "draem":  # without textures, which have to be fetched, it pastes noise
+        with tempfile.TemporaryDirectory() as empty:
+            return method(dtd_dir=empty, **_BARE)
+    if peer.name == "reverse-distillation":  # its decoder reads its size from the preprocessing
+        resize = import_module("torchvision.transforms.v2").Resize((peer.size, peer.size))
+        return method(pre_processor=_anomalib("pre_processing.PreProcessor")(resize), **_NOTHING)
+    return method(**_BARE)
+
+
+def _anomalib(path: str) -> Any:
+    """What stands at a dotted path in anomalib, whose types are another's affair."""
+    module, _, name = f"anomalib.{path}".rpartition(".")
+    return getattr(import_module(module), name)
 
 
 @contextmanager
@@ -58,104 +90,3 @@ def _our_weights() -> Iterator[str]:
         yield name
     finally:
         timm.create_model = original
-
-
-def _padim(peer: Peer, name: str) -> Any:
-    from anomalib.models import Padim
-
-    layers: Any = [SHALLOW, MIDDLE, DEEP]
-    return Padim(backbone=name, layers=layers, n_features=100, **_BARE)
-
-
-def _patchcore(peer: Peer, name: str) -> Any:
-    from anomalib.models import Patchcore
-
-    layers: Any = [MIDDLE, DEEP]
-    return Patchcore(backbone=name, layers=layers, **_BARE)
-
-
-def _dfm(peer: Peer, name: str) -> Any:
-    from anomalib.models import Dfm
-
-    layer: Any = DEEP
-    return Dfm(backbone=name, layer=layer, pooling_kernel_size=2, **_BARE)
-
-
-def _stfpm(peer: Peer, name: str) -> Any:
-    from anomalib.models import Stfpm
-
-    layers: Any = [SHALLOW, MIDDLE, DEEP]
-    return Stfpm(backbone=name, layers=layers, **_BARE)
-
-
-def _cflow(peer: Peer, name: str) -> Any:
-    from anomalib.models import Cflow
-
-    layers: Any = [MIDDLE, DEEP]
-    return Cflow(backbone=name, layers=layers, fiber_batch_size=1024, **_BARE)
-
-
-def _supersimplenet(peer: Peer, name: str) -> Any:
-    from anomalib.models import Supersimplenet
-
-    layers: Any = [MIDDLE, DEEP]
-    return Supersimplenet(backbone=name, layers=layers, **_BARE)
-
-
-def _draem(peer: Peer, name: str) -> Any:
-    """Without the textures, which have to be fetched: anomalib's generator then pastes noise."""
-    import tempfile
-
-    from anomalib.models import Draem
-
-    with tempfile.TemporaryDirectory() as empty:
-        return Draem(dtd_dir=empty, **_BARE)
-
-
-def _reverse_distillation(peer: Peer, name: str) -> Any:
-    from anomalib.models import ReverseDistillation
-    from anomalib.pre_processing import PreProcessor
-    from torchvision.transforms.v2 import Resize  # type: ignore[import-untyped]
-
-    same = PreProcessor(transform=Resize((peer.size, peer.size)))
-    return ReverseDistillation(pre_processor=same, **_NOTHING)
-
-
-def _cfa(peer: Peer, name: str) -> Any:
-    from anomalib.models import Cfa
-
-    return Cfa(**_BARE)
-
-
-def _efficient_ad(peer: Peer, name: str) -> Any:
-    from anomalib.models import EfficientAd
-
-    return EfficientAd(**_BARE)
-
-
-def _dinomaly(peer: Peer, name: str) -> Any:
-    from anomalib.models import Dinomaly
-
-    return Dinomaly(**_BARE)
-
-
-def _inp_former(peer: Peer, name: str) -> Any:
-    from anomalib.models.image.inp_former import InpFormer
-
-    return InpFormer(**_BARE)
-
-
-_BUILDERS: dict[str, Callable[[Peer, str], Any]] = {
-    "padim": _padim,
-    "patchcore": _patchcore,
-    "dfm": _dfm,
-    "stfpm": _stfpm,
-    "cflow": _cflow,
-    "supersimplenet": _supersimplenet,
-    "draem": _draem,
-    "reverse-distillation": _reverse_distillation,
-    "cfa": _cfa,
-    "efficient-ad": _efficient_ad,
-    "dinomaly": _dinomaly,
-    "inp-former": _inp_former,
-}

@@ -1,1 +1,0 @@
-"""The book of benchmarks: tables as data, runs in processes of their own, pages from the runs."""

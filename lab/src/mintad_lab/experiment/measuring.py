@@ -1,0 +1,165 @@
+"""Trains and measures a row: what the process of a run does."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import mintad
+from mintad.backbones import FeatureCache, create_backbone
+from mintad.bundle import Bundle
+from mintad.data import Dataset, Sample
+from mintad.metrics import EvaluationConfig, MetricTable, evaluate_parts
+from mintad.models import model_class
+from mintad.system import read_json, write_json
+from mintad.training import RUN_FILE, load_recipe
+from mintad_lab.experiment.cached import BATCH_SIZE, cached_inspector
+from mintad_lab.experiment.process import Job, Outcome
+from mintad_lab.experiment.table import Row, slug
+
+TIME_FILE = "training.json"
+
+
+class Method(Protocol):
+    """How a row is trained and measured, one model after the other."""
+
+    def train(self, good: Dataset, folder: Path) -> float | None:
+        """Trains a model; the seconds it took, None where it was once interrupted."""
+
+    def evaluate(self, parts: Iterable[Dataset]) -> tuple[MetricTable, EvaluationConfig]:
+        """Measures test images together; each part with the model that was trained last."""
+
+    def about(self) -> dict[str, Any]:
+        """What there is to say of its models, `model_bytes` at least."""
+
+
+def run_row(job: Job) -> Outcome:
+    """Trains into `job.runs`, or goes on there, and measures the last epoch.
+
+    One model over all products, or one for each, whose images are measured together. The outcome
+    has the evaluation, every image score, and the seconds of training and of inspection.
+    """
+    good = job.dataset.good
+    test = job.dataset.test.where(lambda sample: sample.label is not None)
+    parts = [(good, test, job.runs)]
+    if job.row.separate:
+        parts = [
+            (_of(good, product), _of(test, product), job.runs / f"{number:02}-{slug(product)}")
+            for number, product in enumerate(good.products)
+        ]
+    took: list[float | None] = []
+    training: list[float] = []
+
+    def train_each() -> Iterator[Dataset]:
+        for train_part, test_part, folder in parts:
+            start = time.perf_counter()
+            took.append(method.train(train_part, folder))
+            training.append(time.perf_counter() - start)
+            yield test_part
+
+    with _method(job, [*good, *test]) as method:
+        start = time.perf_counter()
+        metrics, config = method.evaluate(train_each())
+        inspected = time.perf_counter() - start - sum(training)
+        about = method.about()
+    uninterrupted = [seconds for seconds in took if seconds is not None]
+    return {
+        "evaluation": {**metrics.to_json(), "config": config.to_json()},
+        "scores": {
+            product: {"scores": scores.tolist(), "labels": labels.tolist()}
+            for product, (scores, labels) in metrics.scores.items()
+        },
+        "seconds": sum(uninterrupted) if len(uninterrupted) == len(took) else None,
+        "inspection_seconds": inspected,
+        "training_images": len(good),
+        **about,
+    }
+
+
+class Ours:
+    """A row of mintad's: a recipe, on features from a cache."""
+
+    def __init__(self, row: Row, seed: int, cache: Path | None) -> None:
+        self.row = row
+        self.settings = row.settings(seed)
+        self.recipe = load_recipe(row.recipe, self.settings)
+        self.cache = cache
+        self.bundles: list[Bundle] = []
+
+    def compute_features(self, samples: Sequence[Sample]) -> None:
+        """One pass of the backbone, so that no time of a row holds any of it."""
+        backbone = create_backbone(self.recipe.backbone)
+        preprocessing = backbone.preprocessing(self.recipe.resize)
+        FeatureCache(self.cache).features(samples, backbone, preprocessing, batch_size=BATCH_SIZE)
+
+    def train(self, good: Dataset, folder: Path) -> float | None:
+        """A run that is there goes on, a finished one is used as it is."""
+        resume = (folder / RUN_FILE).is_file()
+        start = time.perf_counter()
+        bundle = mintad.train(
+            good,
+            folder,
+            recipe=self.row.recipe,
+            overrides=self.settings,
+            cache=self.cache,
+            resume=resume,
+        )
+        self.bundles.append(bundle)
+        file = folder / TIME_FILE
+        if not resume:
+            write_json(file, {"seconds": time.perf_counter() - start})
+        return read_json(file)["seconds"] if file.is_file() else None
+
+    def evaluate(self, parts: Iterable[Dataset]) -> tuple[MetricTable, EvaluationConfig]:
+        """As `mintad evaluate` would, up to the last bit of features in half precision."""
+        evaluation = evaluate_parts(
+            (
+                (cached_inspector(self.bundles[-1], test.samples, self.cache), test)
+                for test in parts
+            ),
+            give_product=self.row.separate or model_class(self.recipe.model).needs_product,
+            allow_unknown=True,
+        )
+        return evaluation.metrics, evaluation.config
+
+    def about(self) -> dict[str, Any]:
+        """Recipe and parameters, too."""
+        manifests = [bundle.manifest for bundle in self.bundles]
+        return {
+            "model_bytes": sum(one.files["model.safetensors"].bytes for one in manifests),
+            "parameters": sum(one.model.parameters for one in manifests),
+            "recipe": manifests[-1].recipe,
+        }
+
+
+@contextmanager
+def _method(job: Job, samples: Sequence[Sample]) -> Iterator[Method]:
+    """The method of a row; with `from_images` its cache is an empty one that goes away again."""
+    if job.row.peer is not None:
+        from mintad_lab.peers.measuring import PeerMethod
+
+        yield PeerMethod(job.row.peer, job.seed)
+    elif job.from_images:
+        if job.cache is not None:
+            job.cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="mintad-lab-", dir=job.cache) as folder:
+            yield Ours(job.row, job.seed, Path(folder))
+    else:
+        ours = Ours(job.row, job.seed, job.cache)
+        ours.compute_features(samples)
+        yield ours
+
+
+def _of(dataset: Dataset, product: str) -> Dataset:
+    return dataset.where(lambda sample: sample.product == product)
+
+
+def drop_bundles(folder: Path) -> None:
+    """Deletes the bundles of the runs in `folder`, which are large; the rest of a run stays."""
+    for manifest in list(folder.rglob("bundle/manifest.json")):
+        shutil.rmtree(manifest.parent, ignore_errors=True)
