@@ -19,24 +19,38 @@ from typing import TYPE_CHECKING, Any
 from mintad.system.telemetry import switch_off_telemetry
 
 if TYPE_CHECKING:
-    from mintad.api import evaluate, train
+    from mintad.api import evaluate, export, report, train, validate
+    from mintad.backbones import list_backbones
     from mintad.bundle import Bundle, load
-    from mintad.data import Dataset, Sample, read
+    from mintad.data import Dataset, Problem, Sample, read
     from mintad.errors import MintadError
     from mintad.inspection import Inspection, Inspector
+    from mintad.metrics import Evaluation
+    from mintad.models.registry import list_models
+    from mintad.training.recipe import Recipe, list_recipes, load_recipe
 
 __all__ = [
     "Bundle",
     "Dataset",
+    "Evaluation",
     "Inspection",
     "Inspector",
     "MintadError",
+    "Problem",
+    "Recipe",
     "Sample",
     "__version__",
     "evaluate",
+    "export",
+    "list_backbones",
+    "list_models",
+    "list_recipes",
     "load",
+    "load_recipe",
     "read",
+    "report",
     "train",
+    "validate",
 ]
 
 switch_off_telemetry()
@@ -49,18 +63,38 @@ except PackageNotFoundError:  # a source tree that is not installed
 _HOMES = {
     "Bundle": "bundle",
     "Dataset": "data",
+    "Evaluation": "metrics",
     "Inspection": "inspection",
     "Inspector": "inspection",
     "MintadError": "errors",
+    "Problem": "data",
+    "Recipe": "training.recipe",
     "Sample": "data",
     "evaluate": "api",
+    "export": "api",
+    "list_backbones": "backbones",
+    "list_models": "models.registry",
+    "list_recipes": "training.recipe",
     "load": "bundle",
+    "load_recipe": "training.recipe",
     "read": "data",
+    "report": "api",
     "train": "api",
+    "validate": "api",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    try:
+        home = import_module(f"{__name__}.{_HOMES[name]}")
+    except ModuleNotFoundError as error:
+        from mintad.errors import MissingExtraError
+
+        raise MissingExtraError(f"mintad.{name}", "train") from error
+    return getattr(home, name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

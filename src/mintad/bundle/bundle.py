@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save
 from mintad.bundle.manifest import FORMAT, FileEntry, Manifest
 from mintad.errors import BundleError
 from mintad.system.files import file_digest, storage_errors, write_json
+from mintad.system.words import counted, shortened
 
 MANIFEST = "manifest.json"
 Tensors = Mapping[str, NDArray[np.generic]]
@@ -24,10 +25,21 @@ Tensors = Mapping[str, NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose files are as its manifest says."""
+    """A bundle whose files are as its manifest says.
+
+    >>> bundle = mintad.load("run")
+    >>> bundle
+    Bundle('run/bundle', mint-ad, 2 products)
+    >>> bundle.manifest.backbone.name
+    'timm:test_efficientnet'
+    """
 
     path: Path
     manifest: Manifest
+
+    def __repr__(self) -> str:
+        products = counted(len(self.manifest.products), "product")
+        return f"Bundle({shortened(str(self.path))!r}, {self.manifest.model.name}, {products})"
 
     def tensors(self, file: str) -> dict[str, NDArray[np.generic]]:
         """The arrays of one of its safetensors files."""
@@ -43,6 +55,9 @@ def load(path: str | Path) -> Bundle:
     """Opens a bundle, or the bundle of a run directory, and checks every file against its hash.
 
     Raises `BundleError` where a file is missing or changed or the format is another.
+
+    >>> mintad.load("run").manifest.product_names
+    ('blobs', 'stripes')
     """
     path = Path(path)
     if not (path / MANIFEST).is_file() and (path / "bundle" / MANIFEST).is_file():

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from mintad.cli.options import BundlePath, Layout
-from mintad.errors import MissingExtraError
 
 
 class Format(StrEnum):
@@ -41,25 +40,15 @@ def export(
     layout: Layout = "auto",
 ) -> None:
     """Write a bundle's network as ONNX or OpenVINO, checked against torch, into the bundle."""
-    from mintad.bundle import load
-    from mintad.data import read
+    import mintad
 
-    try:
-        from mintad.exporting.good_images import MOST_FOR_INT8, MOST_IMAGES, calibration_images
-        from mintad.exporting.graphs import export_bundle
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Exporting", "train") from error
-
-    opened = load(bundle)
-    most = MOST_FOR_INT8 if Precision.int8 in precision else MOST_IMAGES
-    good = calibration_images(opened.manifest, read(*data, layout=layout), most)
-    result = export_bundle(
-        opened,
-        good,
+    exported = mintad.export(
+        bundle,
+        mintad.read(*data, layout=layout),
         formats=[kind.value for kind in to],
         precisions=[kind.value for kind in precision],
     )
-    for entry in result.manifest.graphs:
+    for entry in exported.manifest.graphs:
         loss = "" if entry.auroc_change is None else f", AUROC {entry.auroc_change:+.4f}"
         typer.echo(
             f"{entry.format}:{entry.precision}  {entry.file}  map {entry.map_deviation:.1e}, "

@@ -23,12 +23,11 @@ def report(
     give_product: GiveProduct = False,
 ) -> None:
     """Evaluate a bundle and write one self-contained HTML page of the results."""
-    from mintad.data import read
-    from mintad.reporting.making import make_report
+    import mintad
 
-    dataset = read(*data, layout=layout)
+    dataset = mintad.read(*data, layout=layout)
     with progress_bar() as progress:
-        make_report(
+        mintad.report(
             bundle,
             dataset,
             out,

@@ -10,14 +10,13 @@ from mintad.cli.progress import progress_bar
 
 def validate(data: Data, layout: Layout = "auto") -> None:
     """List every problem of a data set at once; exits with 1 when there is an error."""
-    from mintad.data import read
-    from mintad.data import validate as find_problems
+    import mintad
     from mintad.reporting.problems import problems_text
     from mintad.system.words import printable
 
-    dataset = read(*data, layout=layout)
+    dataset = mintad.read(*data, layout=layout)
     with progress_bar() as progress:
-        problems = find_problems(dataset, progress=progress)
+        problems = mintad.validate(dataset, progress=progress)
     typer.echo(printable(problems_text(dataset, problems)))
     if any(problem.severity == "error" for problem in problems):
         raise typer.Exit(1)

@@ -31,7 +31,14 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: `name` is the file or the product, `mend` says what to do."""
+    """One thing that is wrong: `name` is the file or the product, `mend` says what to do.
+
+    >>> Path("data/blobs/train/good/002.png").write_bytes(b"")
+    0
+    >>> (problem,) = mintad.validate("data")
+    >>> problem.severity, problem.kind
+    ('error', 'empty')
+    """
 
     severity: Literal["error", "warning"]
     kind: Kind

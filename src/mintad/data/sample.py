@@ -32,6 +32,10 @@ class Sample:
 
     `label` is 0 for good, 1 for defective, None where nobody has said. A defective sample
     without `mask` has a label per image only.
+
+    >>> sample = mintad.read("data").test.samples[-1]
+    >>> sample.product, sample.label, sample.defect_type, sample.mask.name
+    ('stripes', 1, 'hole', '003_mask.png')
     """
 
     product: str
@@ -72,6 +76,12 @@ class Dataset:
 
     `roots` are the folders and files they were read from, all of them; a part of a data set has
     none.
+
+    >>> dataset = mintad.read("data")
+    >>> len(dataset.good), len(dataset.test)
+    (20, 16)
+    >>> dataset.where(lambda sample: sample.defect_type == "hole")
+    Dataset(2 products, 0 train, 8 test)
     """
 
     samples: tuple[Sample, ...]

@@ -24,10 +24,11 @@ def calibration_images(
 
     Raises `DataError` where there are none.
     """
+    good = dataset.good
     chosen: list[Sample] = []
     each = max(FEWEST_PER_PRODUCT, most // max(1, len(manifest.products)))
     for product in manifest.product_names:
-        own = [sample for sample in dataset.good if sample.product == product]
+        own = [sample for sample in good if sample.product == product]
         rows = np.linspace(0, len(own) - 1, min(each, len(own))).round().astype(int)
         chosen += [own[row] for row in rows]
     if not chosen:

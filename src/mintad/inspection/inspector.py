@@ -18,7 +18,7 @@ from mintad.engines.engine import Engine, open_engine
 from mintad.errors import ConfigError, ImageError
 from mintad.inspection.inputs import ImageInput, image_name, image_source, is_one_image
 from mintad.system.threads import map_ahead
-from mintad.system.words import counted
+from mintad.system.words import counted, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,10 @@ class Inspection:
     `product_given` says whether the product was named by the caller or recognised, then with
     `product_probability`. Where `error` is set the image could not be inspected, and nothing
     else is.
+
+    >>> inspection = mintad.Inspector("run").one("new/part.png")
+    >>> inspection.product, inspection.score > 3, inspection.size, inspection.anomaly_map.shape
+    ('stripes', True, (48, 64), (64, 64))
     """
 
     name: str
@@ -46,7 +50,7 @@ class Inspection:
     error: str | None = None
 
     def __repr__(self) -> str:
-        name = self.name if len(self.name) <= 60 else f"…{self.name[-59:]}"
+        name = shortened(self.name)
         if self.error is not None:
             return f"Inspection({name!r}, error={textwrap.shorten(self.error, 80)!r})"
         score = None if self.score is None else round(self.score, 3)
@@ -64,7 +68,15 @@ class _Item:
 
 
 class Inspector:
-    """Inspects images with one bundle: `Inspector("run")(["a.png", array, ...])`.
+    """Inspects images with one bundle.
+
+    >>> inspector = mintad.Inspector("run")
+    >>> inspector
+    Inspector('run/bundle', 2 products, OpenVinoEngine, batch_size=16)
+    >>> for inspection in inspector(["new/part.png", b"no image"]):
+    ...     print(inspection.product, inspection.error is None)
+    stripes True
+    None False
 
     Calling it gives an iterator that reads ahead by a few batches, so that endless streams need
     bounded memory. Decoding, the network and what the caller does with the results overlap. The
@@ -95,8 +107,7 @@ class Inspector:
         self._scales = [ScoreScale(product.centre, product.spread) for product in products]
 
     def __repr__(self) -> str:
-        place, engine = str(self.bundle.path), type(self.engine).__name__
-        place = place if len(place) <= 60 else f"…{place[-59:]}"
+        place, engine = shortened(str(self.bundle.path)), type(self.engine).__name__
         products = counted(len(self.products), "product")
         return f"Inspector({place!r}, {products}, {engine}, batch_size={self.batch_size})"
 

@@ -16,6 +16,7 @@ from mintad.metrics.metric_table import MetricTable
 from mintad.metrics.profiles import REFERENCE, Profile, find_profiles
 from mintad.metrics.streaming import StreamingMetrics
 from mintad.system.progress import Progress
+from mintad.system.words import counted
 
 if TYPE_CHECKING:
     from mintad.bundle import Manifest
@@ -27,6 +28,12 @@ class Evaluation:
     """The metrics under each profile, and for each image the inspection without its map.
 
     `tables` and `profiles` have the same order, `mintad` first.
+
+    >>> evaluation = mintad.evaluate("run", "data")
+    >>> evaluation
+    Evaluation(16 images of 2 products, mintad)
+    >>> evaluation.metrics.products["blobs"].n_defect
+    4
     """
 
     tables: Mapping[str, MetricTable]
@@ -34,6 +41,11 @@ class Evaluation:
     config: EvaluationConfig
     samples: tuple[Sample, ...] = field(repr=False)
     inspections: tuple[Inspection, ...] = field(repr=False)
+
+    def __repr__(self) -> str:
+        images = counted(len(self.samples), "image")
+        products = counted(len(self.metrics.products), "product")
+        return f"Evaluation({images} of {products}, {' '.join(self.tables)})"
 
     @property
     def metrics(self) -> MetricTable:

@@ -13,7 +13,7 @@ from mintad.system.processor import measured_on
 from mintad.system.progress import Progress
 from mintad.system.provenance import git_state, package_versions
 from mintad.system.threads import core_count
-from mintad.system.words import counted, printable
+from mintad.system.words import counted, printable, shortened
 
 __all__ = [
     "Progress",
@@ -27,6 +27,7 @@ __all__ = [
     "printable",
     "read_json",
     "replacing",
+    "shortened",
     "write_bytes",
     "write_json",
     "write_text",

@@ -8,6 +8,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """The text, or its end where it is longer than `most` letters: of a path that tells more."""
+    return text if len(text) <= most else f"…{text[1 - most :]}"
+
+
 def printable(text: str) -> str:
     """The text with control characters escaped: a file's name cannot steer a terminal.
 

@@ -36,6 +36,10 @@ class Recipe(BaseModel):
     """What is trained: the method with its switches, the features it sees, and the steps.
 
     `export` adds to the bundle the graph that runs without torch.
+
+    >>> recipe = mintad.load_recipe("fast")
+    >>> recipe
+    Recipe('fast', mint-ad on efficientnet_lite2, seed 0)
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,9 +53,16 @@ class Recipe(BaseModel):
     export: bool = True
     seed: int = 0
 
+    def __repr__(self) -> str:
+        return f"Recipe({self.name!r}, {self.model} on {self.backbone.name}, seed {self.seed})"
+
 
 def list_recipes() -> list[str]:
-    """The names of the recipes that mintad ships."""
+    """The names of the recipes that mintad ships.
+
+    >>> "default" in mintad.list_recipes()
+    True
+    """
     folder = resources.files("mintad.training") / "recipes"
     return sorted(
         entry.name.removesuffix(".toml")
@@ -67,6 +78,10 @@ def load_recipe(name: str | Path, overrides: Mapping[str, Any] | Iterable[str] =
     command line does (`["training.epochs=5", "backbone.name=efficientnet_lite0"]`), where each
     value is read as TOML and otherwise taken as text. Raises `ConfigError` for an unknown
     recipe or field, or a value that a field cannot take.
+
+    >>> recipe = mintad.load_recipe("fast", {"training.epochs": 2, "backbone.stages": [2, 3]})
+    >>> recipe.training.epochs, recipe.backbone.stages
+    (2, (2, 3))
     """
     content = _read(name)
     content.setdefault("name", Path(name).stem)
