@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -94,3 +95,9 @@ def test_everything_prints_a_short_line(exported_run: Path, tree: Path) -> None:
         assert repr(thing).startswith(type(thing).__name__)
         assert len(repr(thing)) < 200
         assert "\n" not in repr(thing)
+
+
+def test_the_page_of_the_face_holds_all_of_it() -> None:
+    page = Path(__file__).parents[1] / "docs" / "api.md"
+    shown = re.findall(r"^::: mintad\.(\w+)$", page.read_text(encoding="utf-8"), re.M)
+    assert sorted(shown) == sorted(set(mintad.__all__) - {"__version__"})

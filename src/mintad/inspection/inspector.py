@@ -70,6 +70,12 @@ class _Item:
 class Inspector:
     """Inspects images with one bundle.
 
+    Calling it gives an iterator that reads ahead by a few batches, so that endless streams need
+    bounded memory. Decoding, the network and what the caller does with the results overlap. The
+    result of an image does not depend on its neighbours in the batch. `engine` is what
+    `open_engine` takes; with `batch_size=1` each image gets the whole machine and its result
+    comes as soon as it can, for cameras, while larger batches give the most images per second.
+
     >>> inspector = mintad.Inspector("run")
     >>> inspector
     Inspector('run/bundle', 2 products, OpenVinoEngine, batch_size=16)
@@ -77,12 +83,6 @@ class Inspector:
     ...     print(inspection.product, inspection.error is None)
     stripes True
     None False
-
-    Calling it gives an iterator that reads ahead by a few batches, so that endless streams need
-    bounded memory. Decoding, the network and what the caller does with the results overlap. The
-    result of an image does not depend on its neighbours in the batch. `engine` is what
-    `open_engine` takes; with `batch_size=1` each image gets the whole machine and its result
-    comes as soon as it can, for cameras, while larger batches give the most images per second.
     """
 
     def __init__(
