@@ -20,7 +20,8 @@ import time
 import torch
 from torch import nn
 
-from mintad.models import InputShape, create_model
+from mintad.features import Features, FeatureShape
+from mintad.models import create_model
 from mintad.training.recipe import load_recipe
 
 STAGES = (24, 48, 120, 352)
@@ -63,14 +64,12 @@ def measure(kind: str, products: int, batch: int) -> dict[str, float]:
     """The median seconds, the peak memory above that of the model, and the model's size."""
     torch.manual_seed(0)
     recipe = load_recipe("study" if kind == "step" else "fast")
-    shape = InputShape(
-        stage_channels=STAGES, grid=(14, 14), image_size=(224, 224), products=products
-    )
-    model = create_model(recipe.model, recipe.switches, shape)
+    shape = FeatureShape(stage_channels=STAGES, grids=((14, 14),), image_size=(224, 224))
+    model = create_model(recipe.model, recipe.switches, shape, products)
     if kind == "inspect":
         for value in model.state_dict().values():  # touch the memory as a fitted model would
             value.copy_(torch.randint(-9, 9, value.shape, dtype=torch.int8))
-    tokens = torch.randn(batch, 196, sum(STAGES))
+    features = Features(tokens=torch.randn(batch, 196, sum(STAGES)))
     numbers = torch.arange(batch) % products
     model_mb = sum(value.nbytes for value in model.state_dict().values()) / 1e6
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
@@ -80,14 +79,14 @@ def measure(kind: str, products: int, batch: int) -> dict[str, float]:
         start = time.perf_counter()
         if kind == "step":
             with torch.autocast("cpu", torch.bfloat16):
-                loss = model.train().loss(tokens, numbers)["loss"]
+                loss = model.train().loss(features, numbers)["loss"]
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
         else:
             with torch.inference_mode():
-                model.eval().predict(tokens, numbers)
+                model.eval().predict(features, numbers)
         seconds.append(time.perf_counter() - start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     return {

@@ -55,35 +55,23 @@ def measure(method: str, options: argparse.Namespace) -> dict[str, Any]:
     """Peak memory in bytes and seconds of the fastest of some steps."""
     import torch
 
-    from mintad.backbones import create_backbone
-    from mintad.backbones.student import create_student
-    from mintad.models import InputShape, create_model, model_class
+    from mintad.assembly import build_model
+    from mintad.backbones import row_shape, unpack
     from mintad.training.recipe import load_recipe
 
-    recipe = load_recipe("stfpm" if method.endswith("stfpm") else "rd4ad")
-    switches = {} if method.endswith("stfpm") else recipe.switches
-    backbone = create_backbone(recipe.backbone)
-    size = (options.size, options.size)
+    size = {"model": method, "backbone.input_size": [options.size] * 2}
+    recipe = load_recipe("stfpm" if method.endswith("stfpm") else "rd4ad", size)
     torch.manual_seed(recipe.seed)
-    shape = InputShape(
-        stage_channels=backbone.stage_channels,
-        grid=(1, 1),
-        image_size=size,
-        products=1,
-        stage_grids=backbone.stage_grids(*size),
-        with_image=model_class(method).needs_images,
-    )
-    model = create_model(method, switches, shape)
-    if model.needs_images:
-        model.set_student(create_student(recipe.backbone))
+    model = build_model(recipe, ["product"]).model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
     before = peak()
     seconds = []
     for _ in range(options.steps):
-        rows = torch.randn(options.batch, 1, shape.channels)
+        rows = torch.randn(options.batch, *row_shape(model.shape))
+        features = unpack(rows, model.shape)
         start = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=options.precision == "bfloat16"):
-            loss = model.loss(rows, torch.zeros(options.batch, dtype=torch.int64))["loss"]
+            loss = model.loss(features, torch.zeros(options.batch, dtype=torch.int64))["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

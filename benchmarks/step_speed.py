@@ -25,8 +25,9 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from mintad.backbones import BackboneConfig, create_backbone
+from mintad.features import Features, FeatureShape
 from mintad.layers import attention
-from mintad.models import AnomalyModel, InputShape, create_model
+from mintad.models import AnomalyModel, create_model
 from mintad.training.fit import precision
 from mintad.training.recipe import load_recipe
 
@@ -47,22 +48,21 @@ def main() -> None:
     torch.manual_seed(0)
     recipe = load_recipe("study")
     low = torch.bfloat16 if precision(recipe) == "bfloat16" else torch.float32
-    shape = InputShape(
-        stage_channels=STAGES, grid=(14, 14), image_size=(224, 224), products=options.products
-    )
-    ours = create_model("mint-ad", recipe.switches | {"dropout": 0.0}, shape).train()
-    theirs = create_model("uniad", {}, shape).train()
+    shape = FeatureShape(stage_channels=STAGES, grids=((14, 14),), image_size=(224, 224))
+    switches = recipe.switches | {"dropout": 0.0}
+    ours = create_model("mint-ad", switches, shape, options.products).train()
+    theirs = create_model("uniad", {}, shape, options.products).train()
     backbone = create_backbone(BackboneConfig(name="efficientnet_lite2", stages=(1, 2, 3, 4)))
     tokens = torch.randn(options.batch, POSITIONS, sum(STAGES)).half()
     images = torch.randn(options.batch, 3, 224, 224)
     products = torch.arange(options.batch) % options.products
 
-    def cached() -> Tensor:
-        return tokens.float()
+    def cached() -> Features:
+        return Features(tokens=tokens.float())
 
-    def from_images() -> Tensor:
+    def from_images() -> Features:
         with torch.no_grad():
-            return backbone(images).flatten(2).transpose(1, 2)
+            return backbone(images)
 
     our_step = stepper(ours, cached, products, low)
     their_step = fused(stepper(theirs, from_images, products, torch.float32))
@@ -108,7 +108,7 @@ def main() -> None:
 
 
 def stepper(
-    model: AnomalyModel, features: Callable[[], Tensor], products: Tensor, low: torch.dtype
+    model: AnomalyModel, features: Callable[[], Features], products: Tensor, low: torch.dtype
 ) -> Callable[[], object]:
     """One whole step: features, loss, gradients, clipping, AdamW."""
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4, fused=low == torch.bfloat16)

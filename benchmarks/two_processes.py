@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mintad.models import InputShape, create_model
+from mintad.features import FeatureShape
+from mintad.models import create_model
+from mintad.training.features import TrainingFeatures
 from mintad.training.fit import LOG_FILE, LOGS, fit
 from mintad.training.recipe import load_recipe
-from mintad.training.tokens import TrainingTokens
 
 STAGES = (24, 48, 120, 352)
 
@@ -30,7 +31,9 @@ def main() -> None:
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     tokens = rng.normal(size=(options.batch, 196, sum(STAGES))).astype(np.float16)
-    data = TrainingTokens(lambda rows: tokens[rows], np.arange(options.batch) % 5)
+    shape = FeatureShape(stage_channels=STAGES, grids=((14, 14),), image_size=(224, 224))
+    products = np.arange(options.batch) % 5
+    features = TrainingFeatures(lambda images: tokens[images], shape, products)
     found = {}
     for processes in (1, 2):
         recipe = load_recipe(
@@ -44,10 +47,9 @@ def main() -> None:
             },
         )
         torch.manual_seed(recipe.seed)
-        shape = InputShape(stage_channels=STAGES, grid=(14, 14), image_size=(224, 224), products=5)
-        model = create_model(recipe.model, recipe.switches, shape)
+        model = create_model(recipe.model, recipe.switches, shape, 5)
         with tempfile.TemporaryDirectory() as run:
-            fit(model, data, recipe, Path(run))
+            fit(model, features, recipe, Path(run))
             with (Path(run) / LOGS / LOG_FILE).open(encoding="utf-8") as file:
                 found[processes] = [float(line["loss"]) for line in csv.DictReader(file)]
     print("| step | one process | two processes | relative difference |\n|---|---|---|---|")

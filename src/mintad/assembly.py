@@ -1,26 +1,38 @@
-"""Backbone and model put together: from what a bundle holds to a network that runs in torch."""
+"""Backbone and model put together: from a recipe, or from a bundle, to a network."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mintad.backbones import Backbone, BackboneConfig
-from mintad.backbones.restore import restore_backbone
-from mintad.backbones.student import create_student
+from mintad.backbones import (
+    Backbone,
+    BackboneConfig,
+    create_backbone,
+    create_student,
+    embed_products,
+    restore_backbone,
+)
 from mintad.bundle import Bundle
 from mintad.data import Preprocessing
 from mintad.errors import BundleError
-from mintad.models import AnomalyModel, InputShape, create_model
+from mintad.features import FeatureShape
+from mintad.models import AnomalyModel, TextConfig, create_model, model_class, model_config
+
+if TYPE_CHECKING:
+    from mintad.training.recipe import Recipe
 
 MODEL_FILE = "model.safetensors"
 BACKBONE_FILE = "backbone.safetensors"
 
 
 class Network(nn.Module):
-    """Normalisation, backbone and model: what an engine has to run.
+    """Normalisation, backbone and model: what is trained, and what an engine has to run.
 
     Features are not rounded to half precision here, as those of the cache and of the engine
     torch are.
@@ -30,11 +42,18 @@ class Network(nn.Module):
     std: Tensor
 
     def __init__(
-        self, backbone: Backbone, model: AnomalyModel, preprocessing: Preprocessing
+        self,
+        backbone: Backbone,
+        model: AnomalyModel,
+        preprocessing: Preprocessing,
+        text_channels: int = 0,
     ) -> None:
+        """`text_channels` is the length of the text embeddings that the model was made with."""
         super().__init__()
         self.backbone = backbone
         self.model = model
+        self.preprocessing = preprocessing
+        self.text_channels = text_channels
         self.image_size = (preprocessing.height, preprocessing.width)
         self.register_buffer("mean", torch.tensor(preprocessing.mean))
         self.register_buffer("std", torch.tensor(preprocessing.std))
@@ -42,57 +61,96 @@ class Network(nn.Module):
     def forward(self, images: Tensor, products: Tensor) -> dict[str, Tensor]:
         """Images `uint8 (B, h, w, 3)` and products `int64 (B,)`, -1 = recognise; named outputs."""
         normalised = (images.float() - self.mean) / self.std  # (B, h, w, 3)
-        features = self.backbone(normalised.permute(0, 3, 1, 2))  # (B, C, H, W)
-        tokens = features.flatten(2).transpose(1, 2)  # (B, P, C)
-        found = self.model.predict(tokens, products)
-        outputs = {"anomaly_map": found.anomaly_map, "raw_score": found.raw_score}
-        if found.product_logits is not None:
-            outputs["product_logits"] = found.product_logits
-        return outputs | self.model.description(tokens, products)
+        features = self.backbone(normalised.permute(0, 3, 1, 2))
+        prediction = self.model.predict(features, products)
+        outputs = {"anomaly_map": prediction.anomaly_map, "raw_score": prediction.raw_score}
+        if prediction.product_logits is not None:
+            outputs["product_logits"] = prediction.product_logits
+        return outputs | self.model.description(features, products)
+
+
+def build_model(
+    recipe: Recipe,
+    products: Sequence[str],
+    *,
+    backbone: Backbone | None = None,
+    texts: Tensor | None = None,
+) -> Network:
+    """The network of a recipe for these products, untrained.
+
+    Whatever it needs is made: the backbone with its weights, the text embeddings of the products'
+    names, a student. A `backbone`, or `texts` `(K, E)`, that are at hand can be given. Weights
+    are drawn from torch's generator, which the caller seeds, those of a student from the recipe's
+    seed. Raises `ConfigError` for a recipe that cannot be, `WeightsError` or `MissingExtraError`
+    for what this machine lacks.
+    """
+    config = model_config(recipe.model, recipe.switches)
+    if model_class(recipe.model).requirements.text and texts is None:
+        assert isinstance(config, TextConfig)
+        texts = embed_products(config.text_encoder, products, config.template)
+    if backbone is None:
+        backbone = create_backbone(recipe.backbone)
+    preprocessing = backbone.preprocessing(recipe.resize)
+    shape = backbone.shape(preprocessing.height, preprocessing.width)
+    model = _model(
+        recipe.model,
+        recipe.switches,
+        shape,
+        len(products),
+        backbone=backbone.config,
+        texts=texts,
+        seed=recipe.seed,
+    )
+    return Network(backbone, model, preprocessing, 0 if texts is None else texts.shape[1])
+
+
+def _model(
+    name: str,
+    switches: dict[str, Any],
+    shape: FeatureShape,
+    products: int,
+    *,
+    backbone: BackboneConfig,
+    texts: Tensor | None,
+    seed: int = 0,
+) -> AnomalyModel:
+    """The model with the parts that its method needs."""
+    needs = model_class(name).requirements
+    parts: dict[str, Any] = {"texts": texts} if needs.text else {}
+    if needs.student:
+        parts["student"] = create_student(backbone, seed)
+    return create_model(name, switches, shape, products, **parts)
 
 
 def load_network(bundle: Bundle) -> Network:
     """The bundle's network, in eval mode, on the processor."""
-    preprocessing = bundle.manifest.preprocessing
-    return Network(load_backbone(bundle), load_model(bundle), preprocessing).eval()
+    manifest = bundle.manifest
+    return Network(
+        load_backbone(bundle),
+        load_model(bundle),
+        manifest.preprocessing,
+        manifest.model.text_channels,
+    ).eval()
 
 
 def load_model(bundle: Bundle) -> AnomalyModel:
     """The bundle's model, in eval mode. Raises `BundleError` where its weights do not fit."""
-    entry, preprocessing = bundle.manifest.model, bundle.manifest.preprocessing
-    shape = InputShape(
-        stage_channels=entry.stage_channels,
-        grid=entry.grid,
-        image_size=(preprocessing.height, preprocessing.width),
-        products=len(bundle.manifest.products),
-        text_channels=entry.text_channels,
-        stage_grids=entry.stage_grids,
-        with_image=entry.with_image,
-        grids=entry.grids,
+    entry, products = bundle.manifest.model, len(bundle.manifest.products)
+    model = _model(
+        entry.name,
+        entry.switches,
+        entry.shape,
+        products,
+        backbone=bundle.manifest.backbone.config,
+        texts=torch.zeros(products, entry.text_channels),  # the bundle's own come with the weights
     )
-    model = create_model(entry.name, entry.switches, shape)
-    if model.needs_images:
-        model.set_student(create_student(backbone_config(bundle)))
     _load_state(model, bundle, MODEL_FILE)
     return model.eval()
 
 
 def load_backbone(bundle: Bundle) -> Backbone:
     """The bundle's frozen backbone. Raises `WeightsError` where its weights do not fit."""
-    return restore_backbone(backbone_config(bundle), _state(bundle, BACKBONE_FILE))
-
-
-def backbone_config(bundle: Bundle) -> BackboneConfig:
-    """What the bundle's manifest says of its backbone."""
-    entry, preprocessing = bundle.manifest.backbone, bundle.manifest.preprocessing
-    return BackboneConfig(
-        name=entry.name,
-        stages=entry.stages,
-        stride=entry.stride,
-        sampling=entry.sampling,
-        also_at=entry.also_at,
-        input_size=(preprocessing.height, preprocessing.width),
-    )
+    return restore_backbone(bundle.manifest.backbone.config, _state(bundle, BACKBONE_FILE))
 
 
 def _load_state(module: torch.nn.Module, bundle: Bundle, file: str) -> None:

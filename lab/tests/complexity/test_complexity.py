@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from mintad.backbones import BackboneConfig
+from mintad.features import Features
 from mintad.layers.attention import Attention
 from mintad.models import list_models
 from mintad_lab.complexity import measuring
@@ -72,7 +73,8 @@ def test_uniad_has_the_parameters_and_the_cost_of_its_layers() -> None:
     feed_forward = 2 * positions * dim * 1024
     layers = 4 * (attention + feed_forward) + 4 * (2 * attention + feed_forward)
     ends = 2 * positions * 272 * dim
-    counted = multiplications(network.predict, torch.randn(1, positions, 272))
+    features = Features(tokens=torch.randn(1, positions, 272))
+    counted = multiplications(network.predict, features)
     assert counted == layers + ends
 
 

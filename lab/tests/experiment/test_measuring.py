@@ -55,7 +55,7 @@ def test_the_backbone_sees_only_a_batch_that_is_not_whole(
         return cached_inspector(bundle, part.test.samples, cache)
 
     inspect(dataset)
-    with patch("mintad.engines.torch_engine.backbone_tokens", side_effect=AssertionError):
+    with patch("mintad.engines.torch_engine.backbone_rows", side_effect=AssertionError):
         evaluate(inspect(dataset), dataset)  # 16 images, one whole batch
         blobs = only(dataset, "blobs")
         with pytest.raises(AssertionError):

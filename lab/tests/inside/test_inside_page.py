@@ -17,6 +17,7 @@ import torch
 
 import mintad
 from mintad.errors import ConfigError, DataError
+from mintad.features import FeatureShape
 from mintad_lab.inside.gather import choose
 from mintad_lab.inside.look import attention_map, cosine_map
 from mintad_lab.inside.page import run_inside
@@ -132,10 +133,10 @@ def test_unknown_products_are_refused(
 def test_a_method_without_an_inside_is_refused(
     tree: Path, run: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mintad.models import AnomalyModel, InputShape, ModelConfig
+    from mintad.models import AnomalyModel, ModelConfig
 
-    shape = InputShape(stage_channels=(3,), grid=(2, 2), image_size=(8, 8), products=2)
-    other = AnomalyModel(ModelConfig(), shape)
+    shape = FeatureShape(stage_channels=(3,), grids=((2, 2),), image_size=(8, 8))
+    other = AnomalyModel(ModelConfig(), shape, 2)
     monkeypatch.setattr("mintad_lab.inside.gather.load_model", lambda _: other)
     with pytest.raises(ConfigError, match="nothing to look at"):
         run_inside(run, mintad.read(tree), tmp_path / "out", cache=cache)

@@ -8,42 +8,56 @@ from collections.abc import Callable
 
 import openvino
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mintad.backbones.backbone import Backbone
+from mintad.backbones.packing import pack
 from mintad.system.streams import Streams, stream_options
 from mintad.system.threads import core_count
 
 Network = Callable[[Tensor], Tensor]
-"""From normalised images `float32 (B, 3, h, w)` to features `(B, C, H, W)`."""
+"""From normalised images `float32 (B, 3, h, w)` to the rows `(B, P, C)` that `pack` makes."""
 
 TOLERANCE = 1e-4
 """The largest deviation from torch, of the largest feature."""
 
 
-def accelerate(backbone: Backbone, image: Tensor) -> Network:
-    """The backbone compiled for images of the size of `image` `(1, 3, h, w)`, or itself.
+class Packed(nn.Module):
+    """A backbone whose features come as rows."""
 
-    It stays itself on a graphics card, where OpenVINO cannot read it, and where the features of
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images `float32 (B, 3, h, w)` to rows `(B, P, C)`."""
+        return pack(self.backbone(images))
+
+
+def accelerate(backbone: Backbone, image: Tensor) -> Network:
+    """The backbone compiled for images of the size of `image` `(1, 3, h, w)`, or as torch runs it.
+
+    It stays torch's on a graphics card, where OpenVINO cannot read it, and where the features of
     `image` differ from torch's by more than `TOLERANCE`, as they do when they are not finite.
     """
+    packed = Packed(backbone)
     if next(backbone.parameters()).device.type != "cpu":
-        return backbone
+        return packed
     try:
-        network = _compiled(backbone, image)
+        network = _compiled(packed, image)
     except Exception as error:  # the converter raises whatever the network leads it into
         logging.getLogger(__name__).debug("OpenVINO does not take the backbone: %s", error)
-        return backbone
+        return packed
     with torch.inference_mode():
-        expected = backbone(image)
+        expected = packed(image)
     deviation = (network(image) - expected).abs().max() / expected.abs().max()
-    return network if deviation <= TOLERANCE else backbone
+    return network if deviation <= TOLERANCE else packed
 
 
-def _compiled(backbone: Backbone, image: Tensor) -> Network:
+def _compiled(packed: Packed, image: Tensor) -> Network:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer's, on shapes that are fixed here
-        model = openvino.convert_model(backbone, example_input=image, input=[*image.shape])
+        model = openvino.convert_model(packed, example_input=image, input=[*image.shape])
     options = stream_options(core_count())
     compiled = openvino.Core().compile_model(model, "CPU", options)
     graph = Streams(compiled, core_count(), [image.contiguous().numpy()])
@@ -51,6 +65,6 @@ def _compiled(backbone: Backbone, image: Tensor) -> Network:
     def network(images: Tensor) -> Tensor:
         pixels = images.contiguous().numpy()
         singles = [[pixels[i : i + 1]] for i in range(len(pixels))]  # each (1, 3, h, w)
-        return torch.cat([torch.from_numpy(found) for (found,) in graph.infer_all(singles)])
+        return torch.cat([torch.from_numpy(rows) for (rows,) in graph.infer_all(singles)])
 
     return network

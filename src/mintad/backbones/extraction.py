@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from mintad.backbones.backbone import Backbone
+from mintad.backbones.packing import pack
 from mintad.data import Preprocessing, Sample, load_batches, normalise
 from mintad.errors import WeightsError
 
@@ -29,30 +30,30 @@ def stream_features(
     batch_size: int = 16,
     workers: int = 2,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
-    """Positions in `samples` `(N,)` and their tokens `float16 (N, P, C)`, in order.
+    """Positions in `samples` `(N,)` and their packed rows `float16 (N, P, C)`, in order.
 
-    Tokens are row-major over the grid, rounded to half precision and clipped to its finite range
-    of +-65504. The backbone always sees whole batches of `batch_size`, the last one filled up, so
-    that an image's tokens do not depend on which images share its batch.
+    Features are rounded to half precision and clipped to its finite range of +-65504. The
+    backbone always sees whole batches of `batch_size`, the last one filled up, so that an image's
+    features do not depend on which images share its batch.
     Raises ImageError for an image that cannot be decoded, WeightsError where the backbone yields
     NaN.
     """
     start = 0
-    network: Network | None = None if len(samples) >= WORTH_COMPILING else backbone
+    network: Network | None = None
     for batch in load_batches(samples, preprocessing, (), batch_size=batch_size, workers=workers):
-        if network is None:
+        if network is None and len(samples) >= WORTH_COMPILING:
             from mintad.backbones.accelerated import accelerate
 
             first = torch.from_numpy(normalise(batch.images[:1], preprocessing))
             network = accelerate(backbone, first)
-        tokens = backbone_tokens(
+        rows = backbone_rows(
             batch.images, backbone, preprocessing, batch_size=batch_size, network=network
         )
-        yield np.arange(start, start + len(batch)), tokens
+        yield np.arange(start, start + len(batch)), rows
         start += len(batch)
 
 
-def backbone_tokens(
+def backbone_rows(
     images: NDArray[np.uint8],
     backbone: Backbone,
     preprocessing: Preprocessing,
@@ -60,9 +61,9 @@ def backbone_tokens(
     batch_size: int,
     network: Network | None = None,
 ) -> NDArray[np.float16]:
-    """The tokens `float16 (N, P, C)` of prepared images `uint8 (N, h, w, 3)`, N <= batch_size.
+    """The packed rows `float16 (N, P, C)` of prepared images `uint8 (N, h, w, 3)`.
 
-    `network` runs in the place of `backbone`.
+    N is at most `batch_size`. `network`, which gives rows, runs in the place of `backbone`.
     """
     count = len(images)
     filling = np.zeros((batch_size - count, *images.shape[1:]), np.uint8)
@@ -70,9 +71,8 @@ def backbone_tokens(
     device = next(backbone.parameters()).device
     inputs = torch.from_numpy(normalise(whole, preprocessing)).to(device)  # (batch_size, 3, h, w)
     with torch.inference_mode():
-        features = (network or backbone)(inputs)[:count]  # (N, C, H, W)
-        tokens = features.flatten(2).transpose(1, 2)  # (N, P, C)
-        half = tokens.clamp(-FLOAT16_LIMIT, FLOAT16_LIMIT).to(torch.float16)
+        rows = (pack(backbone(inputs)) if network is None else network(inputs))[:count]
+        half = rows.clamp(-FLOAT16_LIMIT, FLOAT16_LIMIT).to(torch.float16)
     result: NDArray[np.float16] = half.cpu().contiguous().numpy()
     if np.isnan(result).any():
         raise WeightsError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mintad.backbones.backbone import BackboneConfig
+from mintad.backbones.config import BackboneConfig, resolve
 from mintad.backbones.timm_models import build_network, find_spec, keep_stages, stage_maps
 
 
@@ -30,7 +30,7 @@ def create_student(config: BackboneConfig, seed: int = 0) -> StudentNetwork:
     Raises ConfigError for an unknown name.
     """
     spec = find_spec(config.name)
-    stages = spec.default_stages if config.stages is None else config.stages
+    stages = resolve(config, spec).stages
     network = build_network(spec, seed + 1)  # 0 is the backbone's own
     keep_stages(network, stages, transformer=spec.transformer)
     network.to(memory_format=torch.channels_last)

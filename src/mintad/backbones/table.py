@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.lib import format as npy
 from numpy.typing import ArrayLike, NDArray
 
+from mintad.backbones.packing import row_shape, unpack
+from mintad.features import Features, FeatureShape
 from mintad.system.files import replacing
 
 SHARD_SUFFIX = ".npy"
@@ -20,15 +23,15 @@ SHARD_SUFFIX = ".npy"
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A file of tokens, memory-mapped `float16 (N, P, C)`, and the image digest of each row."""
+    """A file of images' rows, memory-mapped `float16 (N, P, C)`, and the digest of each image."""
 
     path: Path
-    tokens: NDArray[np.float16]
+    rows: NDArray[np.float16]
     digests: tuple[str, ...]
 
 
-def write_shard(folder: Path, digests: Sequence[str], tokens: NDArray[np.float16]) -> Path:
-    """Write tokens `(N, P, C)` and their digests as one file that is whole or absent.
+def write_shard(folder: Path, digests: Sequence[str], rows: NDArray[np.float16]) -> Path:
+    """Write rows `(N, P, C)` and their digests as one file that is whole or absent.
 
     The file is two .npy arrays, one behind the other; its name is unique, so that processes never
     meet. Raises StorageError where the disk is full or may not be written.
@@ -36,7 +39,7 @@ def write_shard(folder: Path, digests: Sequence[str], tokens: NDArray[np.float16
     path = folder / f"{uuid.uuid4().hex}{SHARD_SUFFIX}"
     index = np.array(digests, dtype="S64")
     with replacing(path) as temporary, temporary.open("wb") as file:
-        for array in (np.ascontiguousarray(tokens), index):
+        for array in (np.ascontiguousarray(rows), index):
             npy.write_array_header_2_0(file, npy.header_data_from_array_1_0(array))
             file.write(array.data)
         file.flush()
@@ -47,22 +50,22 @@ def write_shard(folder: Path, digests: Sequence[str], tokens: NDArray[np.float16
 def open_shard(path: Path) -> Shard | None:
     """The shard, or None where the file is gone, cut short or none of ours."""
     try:
-        tokens: Any = np.load(path, mmap_mode="r", allow_pickle=False)
+        rows: Any = np.load(path, mmap_mode="r", allow_pickle=False)
         with path.open("rb") as file:
-            file.seek(tokens.offset + tokens.nbytes)
+            file.seek(rows.offset + rows.nbytes)
             index = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    if tokens.dtype != np.float16 or tokens.ndim != 3 or index.shape != (len(tokens),):
+    if rows.dtype != np.float16 or rows.ndim != 3 or index.shape != (len(rows),):
         return None
-    return Shard(path, tokens, tuple(digest.decode() for digest in index.tolist()))
+    return Shard(path, rows, tuple(digest.decode() for digest in index.tolist()))
 
 
 class FeatureTable:
-    """The tokens of many images, one row each, read from shard files when asked for.
+    """The features of many images, packed in half precision, read from shard files when asked for.
 
-    `grid` is (H, W), with P = H * W tokens of `channels` values per image. Pickling sends the
-    paths alone; a table stays readable when its files are removed, as long as it is open.
+    `shape` is that of one image's features. Pickling sends the paths alone; a table stays
+    readable when its files are removed, as long as it is open.
     """
 
     def __init__(
@@ -70,36 +73,36 @@ class FeatureTable:
         paths: Sequence[Path],
         shards: NDArray[np.int64],
         rows: NDArray[np.int64],
-        grid: tuple[int, int],
-        channels: int,
+        shape: FeatureShape,
     ) -> None:
         """`shards` and `rows` `(N,)` say in which of `paths`, and where in it, each image is."""
-        self.grid = grid
-        self.channels = channels
+        self.shape = shape
         self._paths = tuple(paths)
         self._shards = shards
         self._rows = rows
-        self._tokens = [_opened(path).tokens for path in self._paths]
+        self._opened = [_opened(path).rows for path in self._paths]
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, indices: ArrayLike) -> NDArray[np.float16]:
-        """The tokens `float16 (N, P, C)` of the images at `indices` `(N,)`, as a copy."""
-        chosen = np.asarray(indices)
+    def __getitem__(self, images: ArrayLike) -> NDArray[np.float16]:
+        """The packed rows `float16 (N, P, C)` of the images numbered `(N,)`, as a copy."""
+        chosen = np.asarray(images)
         if chosen.size == 0:
             chosen = chosen.astype(np.int64)
         shards, rows = self._shards[chosen], self._rows[chosen]  # (N,)
-        height, width = self.grid
-        result = np.empty((len(chosen), height * width, self.channels), np.float16)
+        result = np.empty((len(chosen), *row_shape(self.shape)), np.float16)
         for shard in np.unique(shards):
             here = np.flatnonzero(shards == shard)
-            result[here] = self._tokens[shard][rows[here]]
+            result[here] = self._opened[shard][rows[here]]
         return result
 
+    def features(self, images: ArrayLike) -> Features:
+        """The features of the images numbered `(N,)`, in float32."""
+        return unpack(torch.from_numpy(self[images]).float(), self.shape)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        arguments = (self._paths, self._shards, self._rows, self.grid, self.channels)
-        return FeatureTable, arguments
+        return FeatureTable, (self._paths, self._shards, self._rows, self.shape)
 
 
 def _opened(path: Path) -> Shard:

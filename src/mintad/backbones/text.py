@@ -29,15 +29,16 @@ def embed_products(encoder: str, products: Sequence[str], template: str) -> Tens
     """The text embeddings `float32 (K, E)` of the products' names, in their order.
 
     An encoder reads `template` with the name in the place of `{product}`, underscores and
-    hyphens as spaces; `file:` looks the bare name up. Raises `ConfigError` for an encoder or
-    template that cannot be, `WeightsError` for files that cannot be read, `MissingExtraError`
-    without the encoder's package.
+    hyphens as spaces; `file:` looks the bare name up. torch's generator is left as it was.
+    Raises `ConfigError` for an encoder or template that cannot be, `WeightsError` for files that
+    cannot be read, `MissingExtraError` without the encoder's package.
     """
     kind, _, place = encoder.partition(":")
     if kind == "file":
         vectors = _from_file(Path(place).expanduser(), products)
     else:
-        vectors = _encode(encoder, kind, place, prompts(products, template))
+        with torch.random.fork_rng(devices=[]):
+            vectors = _encode(encoder, kind, place, prompts(products, template))
     if not vectors.isfinite().all():
         raise ConfigError(
             f"The text encoder {encoder} gives embeddings that are not finite.",

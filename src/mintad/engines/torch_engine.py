@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 
 from mintad.assembly import load_backbone, load_model
-from mintad.backbones.extraction import backbone_tokens
+from mintad.backbones import backbone_rows, unpack
 from mintad.bundle import Bundle, RawPrediction
 from mintad.errors import ConfigError
+from mintad.features import Features
 
 
 class TorchEngine:
@@ -35,18 +36,18 @@ class TorchEngine:
 
     def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
         """`images` is `uint8 (B, h, w, 3)`, `products` `int64 (B,)`, -1 where to recognise."""
-        half = backbone_tokens(images, self.backbone, self.preprocessing, batch_size=len(images))
-        return self.predict_tokens(half, products)
+        half = backbone_rows(images, self.backbone, self.preprocessing, batch_size=len(images))
+        return self.predict_features(
+            unpack(torch.from_numpy(half).float(), self.model.shape), products
+        )
 
     @torch.inference_mode()
-    def predict_tokens(
-        self, half: NDArray[np.float16], products: NDArray[np.int64]
-    ) -> RawPrediction:
-        """The same from what the backbone makes of the images, `float16 (B, P, C)`."""
-        tokens = torch.from_numpy(half).to(self.device).float()  # (B, P, C)
+    def predict_features(self, features: Features, products: NDArray[np.int64]) -> RawPrediction:
+        """The same from what the backbone makes of the images."""
+        features = features.to(self.device)
         numbers = torch.from_numpy(products).to(self.device)
-        found = self.model.predict(tokens, numbers)
-        more = self.model.description(tokens, numbers) if self.described else {}
+        found = self.model.predict(features, numbers)
+        more = self.model.description(features, numbers) if self.described else {}
         logits = found.product_logits
         return RawPrediction(
             found.anomaly_map.float().cpu().numpy(),

@@ -78,7 +78,7 @@ def evaluation_config(
         model=_shared(manifest.model.name for manifest in manifests),
         recipe=_shared(manifest.recipe.get("name") for manifest in manifests),
         seed=_shared(manifest.recipe.get("seed") for manifest in manifests),
-        backbone=_shared(manifest.backbone.name for manifest in manifests),
+        backbone=_shared(manifest.backbone.config.name for manifest in manifests),
         evaluation_size=sizes.pop(),
         resize=_shared(preprocessing.resize for preprocessing in prepared),
         product_given=give_product,

@@ -3,20 +3,22 @@
 from mintad.models.base import (
     AnomalyModel,
     Batches,
-    InputShape,
     ModelConfig,
     Prediction,
     Reconstruction,
+    Requirements,
+    TextConfig,
 )
 from mintad.models.registry import create_model, list_models, model_class, model_config
 
 __all__ = [
     "AnomalyModel",
     "Batches",
-    "InputShape",
     "ModelConfig",
     "Prediction",
     "Reconstruction",
+    "Requirements",
+    "TextConfig",
     "create_model",
     "list_models",
     "model_class",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
 
 import torch
@@ -11,14 +12,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mintad.errors import ConfigError
+from mintad.features import FeatureKind, Features, FeatureShape
 from mintad.layers.enlarging import enlarge
 
 
 class Batches(Protocol):
     """Gives a fresh pass over the training features, of all products or of one."""
 
-    def __call__(self, product: int | None = None) -> Iterable[tuple[Tensor, Tensor]]:
-        """Tokens `float32 (B, P, C)` and products `int64 (B,)`."""
+    def __call__(self, product: int | None = None) -> Iterable[tuple[Features, Tensor]]:
+        """Features of B images and their products `int64 (B,)`."""
 
 
 class ModelConfig(BaseModel):
@@ -27,44 +29,33 @@ class ModelConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class InputShape(BaseModel):
-    """What a model is built for: channels of each backbone stage, grid, image size, products.
+class TextConfig(ModelConfig):
+    """Where the text embeddings of the products' names come from.
 
-    `text_channels` is E, the length of the text embeddings of the products' names; 0 without.
-    `stage_grids` (rows, columns) is set where the stages keep their own resolution: an image is
-    then one row of all their values, `(B, 1, F)`, and `with_image` says that the prepared image
-    itself, `(3, h, w)`, comes first in it. `grids` is set where the image is seen at several
-    sizes: the tokens of one grid follow those of the other, and `grid` is a single column.
+    `text_encoder` names a frozen encoder (see `mintad.backbones.text`); `template` is what it
+    reads, with the product's name in the place of `{product}`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    text_encoder: str = ""
+    template: str = "a photo of a normal {product}"
 
-    stage_channels: tuple[int, ...]
-    grid: tuple[int, int]
-    image_size: tuple[int, int]
-    products: int
-    text_channels: int = 0
-    stage_grids: tuple[tuple[int, int], ...] = ()
-    with_image: bool = False
-    grids: tuple[tuple[int, int], ...] = ()
 
-    @property
-    def channels(self) -> int:
-        """C, the channels of all stages together; F, the values of a row, with `stage_grids`."""
-        if not self.stage_grids:
-            return sum(self.stage_channels)
-        stages = zip(self.stage_channels, self.stage_grids, strict=True)
-        return self.image_values + sum(c * height * width for c, (height, width) in stages)
+@dataclass(frozen=True)
+class Requirements:
+    """What a method needs, checked where a model is made.
 
-    @property
-    def positions(self) -> int:
-        """P, the number of positions of the feature map; 1 with `stage_grids`."""
-        return 1 if self.stage_grids else self.grid[0] * self.grid[1]
+    `features` is their kind; with `image` the prepared image comes with them. `product` says that
+    `predict` must be told the product of every image. With `text` the constructor takes `texts`,
+    the embeddings `(K, E)` of the products' names, and the switches are a `TextConfig`; with
+    `student` it takes `student`, a network of the backbone's architecture to train, which maps
+    images `(B, 3, h, w)` to a list of stages like the backbone's.
+    """
 
-    @property
-    def image_values(self) -> int:
-        """How many values of a row are the image's."""
-        return 3 * self.image_size[0] * self.image_size[1] if self.with_image else 0
+    features: FeatureKind = "tokens"
+    image: bool = False
+    product: bool = False
+    text: bool = False
+    student: bool = False
 
 
 class Prediction(NamedTuple):
@@ -96,33 +87,21 @@ class Reconstruction(NamedTuple):
 
 
 class AnomalyModel(nn.Module):
-    """A method: backbone tokens in, loss or prediction out. It knows no file and no product name.
+    """A method: a backbone's features in, loss or prediction out. It knows no file and no name.
 
-    Subclasses set `config_class` and implement `loss` and `predict`; one with a closed form
-    implements `fit`, too. `needs_product` says that `predict` must be told the products,
-    `needs_text` that `set_product_embeddings` comes before everything else, `one_grid` that the
-    image must be seen at one size, `needs_stages` that tokens are rows `(B, 1, F)` of stages at
-    their own resolution, `needs_images` that a row begins with the image and that `set_student`
-    comes before everything else.
+    Subclasses say what they need in `requirements`, set `config_class` and implement `loss` and
+    `predict`; one with a closed form implements `fit`, too. `shape` is that of the features,
+    `products` is K, the number of products.
     """
 
     config_class: ClassVar[type[ModelConfig]]
-    needs_product: ClassVar[bool] = False
-    needs_text: ClassVar[bool] = False
-    one_grid: bool = True
-    needs_stages: ClassVar[bool] = False
-    needs_images: ClassVar[bool] = False
+    requirements: ClassVar[Requirements] = Requirements()
 
-    def __init__(self, config: ModelConfig, shape: InputShape) -> None:
+    def __init__(self, config: ModelConfig, shape: FeatureShape, products: int) -> None:
         super().__init__()
         self.config = config
         self.shape = shape
-
-    def set_product_embeddings(self, embeddings: Tensor) -> None:
-        """Takes the text embeddings `(K, E)` of the products' names; for most methods nothing."""
-
-    def set_student(self, network: nn.Module) -> None:
-        """Takes a network of the backbone's architecture to train; for most methods nothing."""
+        self.products = products
 
     def fit(self, batches: Batches) -> None:
         """Whatever is found in closed form, before any gradient step; nothing by default."""
@@ -140,30 +119,30 @@ class AnomalyModel(nn.Module):
         return any(parameter.requires_grad for parameter in self.parameters())
 
     def loss(
-        self, tokens: Tensor, products: Tensor, seeds: Tensor | None = None
+        self, features: Features, products: Tensor, seeds: Tensor | None = None
     ) -> dict[str, Tensor]:
         """The parts of the loss and their weighted sum, `"loss"`.
 
-        `tokens` is `(B, P, C)`, `products` is `int64 (B,)`. `seeds` `int64 (B,)` fixes the noise
-        that each image gets, whatever batch or process it is in.
+        `products` is `int64 (B,)`. `seeds` `int64 (B,)` fixes the noise that each image gets,
+        whatever batch or process it is in.
         """
         raise NotImplementedError
 
-    def predict(self, tokens: Tensor, products: Tensor | None = None) -> Prediction:
-        """Maps, scores and products of `tokens` `(B, P, C)`.
+    def predict(self, features: Features, products: Tensor | None = None) -> Prediction:
+        """Maps, scores and products of B images.
 
         `products` `int64 (B,)` may name the products; -1 asks the model to recognise one.
         """
         raise NotImplementedError
 
-    def description(self, tokens: Tensor, products: Tensor | None = None) -> dict[str, Tensor]:
+    def description(self, features: Features, products: Tensor | None = None) -> dict[str, Tensor]:
         """What else a method can say of each image, by name; nothing by default."""
         return {}
 
     def reconstruction(
-        self, tokens: Tensor, products: Tensor | None = None
+        self, features: Features, products: Tensor | None = None
     ) -> Reconstruction | None:
-        """How `predict` rebuilds tokens `(B, P, C)`; None for a method that rebuilds none."""
+        """How `predict` rebuilds tokens; None for a method that rebuilds none."""
         return None
 
     def named(self, products: Tensor | None) -> Tensor:
@@ -187,3 +166,17 @@ class AnomalyModel(nn.Module):
         return F.interpolate(
             grid_map[:, None].float(), self.shape.image_size, mode="bilinear", align_corners=False
         ).squeeze(1)
+
+
+def single_grid(shape: FeatureShape) -> tuple[int, int]:
+    """The grid (H, W) of a method that sees an image at one size.
+
+    Raises `ConfigError` where the image is seen at several.
+    """
+    if len(shape.grids) != 1:
+        raise ConfigError(
+            "With these switches the method sees an image at one size; the recipe's backbone "
+            f"gives {len(shape.grids)}.",
+            "Leave backbone.also_at out; mint-ad takes it with switches.transformer=false.",
+        )
+    return shape.grids[0]

@@ -29,7 +29,7 @@ def describe_models() -> list[dict[str, Any]]:
             {
                 "name": name,
                 "paper": paper,
-                "needs_at_test": ["product"] if model.needs_product else [],
+                "needs_at_test": ["product"] if model.requirements.product else [],
                 "needs_in_training": _needs_in_training(model),
                 "switches": describe_switches(model.config_class),
             }
@@ -38,7 +38,10 @@ def describe_models() -> list[dict[str, Any]]:
 
 
 def _needs_in_training(model: type[AnomalyModel]) -> list[str]:
-    needs = {"text encoder": model.needs_text, "stages at their own resolution": model.needs_stages}
+    needs = {
+        "text encoder": model.requirements.text,
+        "stages at their own resolution": model.requirements.features == "stages",
+    }
     return [name for name, needed in needs.items() if needed]
 
 

@@ -9,19 +9,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mintad.errors import ConfigError
-from mintad.models.base import InputShape
+from mintad.features import FeatureShape
+from mintad.models.base import Requirements, TextConfig
 from mintad.models.uniad import UniAd, UniAdConfig
 
 
 class QueryPoolUniAd(UniAd):
     """One table of queries per product and decoder layer."""
 
-    needs_product = True
+    requirements = Requirements(product=True)
 
-    def __init__(self, config: UniAdConfig, shape: InputShape) -> None:
-        super().__init__(config, shape)
-        self.queries = nn.Parameter(torch.randn(shape.products, *self.queries.shape))
+    def __init__(self, config: UniAdConfig, shape: FeatureShape, products: int) -> None:
+        super().__init__(config, shape, products)
+        self.queries = nn.Parameter(torch.randn(products, *self.queries.shape))
 
     def layer_queries(self, batch: int, products: Tensor | None) -> Tensor:
         """The queries `(layers, B, P, D)` of each image's product."""
@@ -35,11 +35,11 @@ class ClassTokenUniAd(UniAd):
     its position embedding is zero, it looks everywhere, and every position may look at it.
     """
 
-    needs_product = True
+    requirements = Requirements(product=True)
 
-    def __init__(self, config: UniAdConfig, shape: InputShape) -> None:
-        super().__init__(config, shape)
-        self.class_tokens = nn.Parameter(torch.randn(shape.products, config.dim))
+    def __init__(self, config: UniAdConfig, shape: FeatureShape, products: int) -> None:
+        super().__init__(config, shape, products)
+        self.class_tokens = nn.Parameter(torch.randn(products, config.dim))
         layers, positions, dim = self.queries.shape
         self.queries = nn.Parameter(torch.randn(layers, positions + 1, dim))
         self.blocked = F.pad(self.blocked, (0, 1, 0, 1))  # (P + 1, P + 1)
@@ -53,15 +53,8 @@ class ClassTokenUniAd(UniAd):
         return self.outward(self.transform(x, position, queries)[:, :-1])
 
 
-class TextPromptConfig(UniAdConfig):
-    """UniAD's switches, and where the text embeddings of the products' names come from.
-
-    `text_encoder` names a frozen encoder (see `mintad.backbones.text`); `template` is what it
-    reads, with the product's name in the place of `{product}`.
-    """
-
-    text_encoder: str = ""
-    template: str = "a photo of a normal {product}"
+class TextPromptConfig(UniAdConfig, TextConfig):
+    """UniAD's switches, and where the text embeddings come from."""
 
 
 class TextPromptUniAd(UniAd):
@@ -72,23 +65,16 @@ class TextPromptUniAd(UniAd):
     """
 
     config_class = TextPromptConfig
-    needs_product = True
-    needs_text = True
+    requirements = Requirements(product=True, text=True)
     text_embeddings: Tensor
 
-    def __init__(self, config: TextPromptConfig, shape: InputShape) -> None:
-        if shape.text_channels < 1:
-            raise ConfigError(
-                "A text prompt needs the text embeddings of the products' names.",
-                "Set switches.text_encoder in the recipe.",
-            )
-        super().__init__(config, shape)
-        self.register_buffer("text_embeddings", torch.zeros(shape.products, shape.text_channels))
-        self.projection = nn.Linear(shape.text_channels, config.decoder_layers * config.dim)
-
-    def set_product_embeddings(self, embeddings: Tensor) -> None:
-        """Takes the text embeddings `(K, E)` of the products' names."""
-        self.text_embeddings.copy_(F.normalize(embeddings, dim=1) * embeddings.shape[1] ** 0.5)
+    def __init__(
+        self, config: TextPromptConfig, shape: FeatureShape, products: int, texts: Tensor
+    ) -> None:
+        super().__init__(config, shape, products)
+        length = texts.shape[1]
+        self.register_buffer("text_embeddings", F.normalize(texts, dim=1) * length**0.5)
+        self.projection = nn.Linear(length, config.decoder_layers * config.dim)
 
     def layer_queries(self, batch: int, products: Tensor | None) -> Tensor:
         """The queries `(layers, B, P, D)`: the shared table and each image's prompt."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mintad.errors import ConfigError
+from mintad.features import Features, FeatureShape
 from mintad.layers.distribution_decoder import gaussian_negative_log_likelihood
 from mintad.layers.jitter import jitter
 from mintad.layers.recogniser import ProductRecogniser
@@ -14,7 +15,7 @@ from mintad.layers.reconstruction_loss import reconstruction_loss
 from mintad.layers.smoothing import smooth
 from mintad.layers.standardisation import Standardisation
 from mintad.layers.subspace import ProductSubspaces, channel_weights
-from mintad.models.base import AnomalyModel, Batches, InputShape, Prediction, Reconstruction
+from mintad.models.base import AnomalyModel, Batches, Prediction, Reconstruction
 from mintad.models.mint_ad_network import ClassAwareReconstruction, MintAdConfig
 from mintad.models.scores import image_score
 
@@ -30,34 +31,35 @@ class MintAd(AnomalyModel):
     config_class = MintAdConfig
     config: MintAdConfig
 
-    def __init__(self, config: MintAdConfig, shape: InputShape) -> None:
-        super().__init__(config, shape)
+    def __init__(self, config: MintAdConfig, shape: FeatureShape, products: int) -> None:
+        super().__init__(config, shape, products)
         _check(config)
-        self.one_grid = config.transformer
         self.standardisation = Standardisation(shape.channels)
         self.recogniser: ProductRecogniser | None = None
         self.subspaces: ProductSubspaces | None = None
         if config.start == "subspaces":
-            self.recogniser = ProductRecogniser(shape.products, shape.channels)
+            self.recogniser = ProductRecogniser(products, shape.channels)
             self.subspaces = ProductSubspaces(
-                shape.products,
+                products,
                 shape.positions,
                 channel_weights(shape.stage_channels, config.balance),
                 config.rank,
                 config.code,
             )
-        self.network = ClassAwareReconstruction(config, shape) if config.transformer else None
+        self.network = (
+            ClassAwareReconstruction(config, shape, products) if config.transformer else None
+        )
         self.adapted_norm = nn.LayerNorm(config.dim, elementwise_affine=False)
 
     def fit(self, batches: Batches) -> None:
         """The closed form: channel statistics with `standardise`, product subspaces as `start`."""
         if self.config.standardise:
-            self.standardisation.fit(tokens for tokens, _ in batches())
+            self.standardisation.fit(features.tokens for features, _ in batches())
         if self.subspaces is None or self.recogniser is None:
             return
         pooled = []
-        for product in range(self.shape.products):
-            tokens = [self.standardisation(batch) for batch, _ in batches(product)]
+        for product in range(self.products):
+            tokens = [self.standardisation(features.tokens) for features, _ in batches(product)]
             pooled.append(torch.cat([batch.mean(dim=1) for batch in tokens]))
             self.subspaces.fit(product, tokens)
         self.recogniser.fit(pooled)
@@ -67,7 +69,8 @@ class MintAd(AnomalyModel):
         """Cross-fitted scores of the closed form alone: a third of the images at a time."""
         if self.subspaces is None or self.network is not None:
             return None
-        tokens = torch.cat([self.standardisation(batch) for batch, _ in batches(product)])
+        passes = (features.tokens for features, _ in batches(product))
+        tokens = torch.cat([self.standardisation(batch) for batch in passes])
         folds = min(3, len(tokens))
         fold = torch.arange(len(tokens)) % folds
         scores = tokens.new_zeros(len(tokens))
@@ -81,12 +84,12 @@ class MintAd(AnomalyModel):
         return scores
 
     def loss(
-        self, tokens: Tensor, products: Tensor, seeds: Tensor | None = None
+        self, features: Features, products: Tensor, seeds: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """MSE, cross-entropy and prior loss (eq. 1, 4-6) of tokens `(B, P, C)`."""
+        """MSE, cross-entropy and prior loss (eq. 1, 4-6) of tokens."""
         config, network = self.config, self.network
         assert network is not None
-        clean = target = self.standardisation(tokens)
+        clean = target = self.standardisation(features.tokens)
         if self.subspaces is not None:
             clean = self.subspaces.normalised(clean, products)
             target = self.subspaces.residual(clean, products)
@@ -108,11 +111,12 @@ class MintAd(AnomalyModel):
             total = total + config.prior_weight * parts["prior"]
         return parts | {"loss": total}
 
-    def predict(self, tokens: Tensor, products: Tensor | None = None) -> Prediction:
+    def predict(self, features: Features, products: Tensor | None = None) -> Prediction:
         """The distance between features and their reconstruction (eq. 7); no product is needed.
 
         Without classification and without closed form nothing has learned to tell products.
         """
+        tokens = features.tokens
         error, logits = self._error(self.standardisation(tokens), products)
         distance = error.float().norm(dim=2)  # (B, P)
         if self.config.prior_map:
@@ -124,7 +128,7 @@ class MintAd(AnomalyModel):
         """The fine-grained class token `(B, T)` of tokens `(B, P, C)`."""
         return self._prior(tokens, None)[0]
 
-    def description(self, tokens: Tensor, products: Tensor | None = None) -> dict[str, Tensor]:
+    def description(self, features: Features, products: Tensor | None = None) -> dict[str, Tensor]:
         """The class token `(B, T)`, and `prior` `(B,)`: how unlikely the features are under it.
 
         `prior` is the negative log-likelihood per channel and position, a constant left out.
@@ -132,13 +136,14 @@ class MintAd(AnomalyModel):
         """
         if self.network is None:
             return {}
-        token, prior = self._prior(tokens, products)
-        found = {"class_token": token}
-        return found if self.network.distribution is None else found | {"prior": prior.mean(dim=1)}
+        token, prior = self._prior(features.tokens, products)
+        said = {"class_token": token}
+        return said if self.network.distribution is None else said | {"prior": prior.mean(dim=1)}
 
-    def reconstruction(self, tokens: Tensor, products: Tensor | None = None) -> Reconstruction:
+    def reconstruction(self, features: Features, products: Tensor | None = None) -> Reconstruction:
         """With subspaces, what is rebuilt is brought back to the features' scale."""
-        clean, network = self.standardisation(tokens), self.network
+        tokens, network = features.tokens, self.network
+        clean = self.standardisation(tokens)
         token = clean.mean(dim=1) if network is None else self.class_token(tokens)
         queries = None
         if self.subspaces is not None and self.recogniser is not None:
@@ -191,15 +196,15 @@ class MintAd(AnomalyModel):
 
     def _scored(self, distance: Tensor) -> tuple[Tensor, Tensor]:
         """Map and score of distances `(B, P)`, each the mean over the sizes that are seen."""
-        grids = self.shape.grids or (self.shape.grid,)
+        grids = self.shape.grids
         cells = torch.split(distance, [rows * columns for rows, columns in grids], dim=1)
         maps = [
             smooth(self.upsample(part.view(-1, *grid)), self.config.smoothing)
             for part, grid in zip(cells, grids, strict=True)
         ]
         scores = [
-            image_score(one, self.config.image_score, part)
-            for one, part in zip(maps, cells, strict=True)
+            image_score(anomaly_map, self.config.image_score, part)
+            for anomaly_map, part in zip(maps, cells, strict=True)
         ]
         return torch.stack(maps).mean(dim=0), torch.stack(scores).mean(dim=0)
 

@@ -8,11 +8,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from mintad.features import FeatureShape
 from mintad.layers.distribution_decoder import DistributionDecoder
 from mintad.layers.inr import ImplicitQuery, Modulation, TokenMlpQuery
 from mintad.layers.position import LearnedPosition
 from mintad.layers.prompt_mapper import PooledPromptMapper, PromptMapper, TokenActivation
-from mintad.models.base import InputShape
+from mintad.models.base import single_grid
 from mintad.models.reconstruction import TransformerConfig, build_transformer
 from mintad.models.scores import ImageScore
 
@@ -54,18 +55,18 @@ class ClassAwareReconstruction(nn.Module):
     `class_query` the decoder reads one learned query table, whatever the product (Table 5).
     """
 
-    def __init__(self, config: MintAdConfig, shape: InputShape) -> None:
+    def __init__(self, config: MintAdConfig, shape: FeatureShape, products: int) -> None:
         super().__init__()
-        dim, channels, grid = config.dim, shape.channels, shape.grid
+        dim, channels, grid = config.dim, shape.channels, single_grid(shape)
         self.decoder_layers = config.decoder_layers
         self.adaptor = nn.Linear(channels, dim).requires_grad_(config.adaptor)
         if not config.adaptor:
             nn.init.orthogonal_(self.adaptor.weight)
         self.mapper = _mapper(config, shape)
         self.pooled = config.prompt == "image"
-        self.head = nn.Linear(config.token_dim, shape.products)
+        self.head = nn.Linear(config.token_dim, products)
         self.label_token = (
-            nn.Linear(shape.products, config.token_dim) if config.prompt == "label" else None
+            nn.Linear(products, config.token_dim) if config.prompt == "label" else None
         )
         self.query: nn.Module = (
             ImplicitQuery(
@@ -108,7 +109,7 @@ class ClassAwareReconstruction(nn.Module):
         return token, logits
 
 
-def _mapper(config: MintAdConfig, shape: InputShape) -> nn.Module:
+def _mapper(config: MintAdConfig, shape: FeatureShape) -> nn.Module:
     if config.prompt == "image":
         return nn.Linear(config.dim, config.token_dim)
     sizes = (config.dim, config.dim, config.token_dim, config.token_activation)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pydantic import Field
 from torch import Tensor, nn
 
+from mintad.features import Features, FeatureShape
 from mintad.layers.distillation import cosine_distance, flattened_cosine_distance
 from mintad.layers.reverse_decoder import OneClassEmbedding, ReverseDecoder
 from mintad.layers.standardisation import Standardisation
-from mintad.models.base import Batches, InputShape
+from mintad.models.base import Batches
 from mintad.models.teacher_student import TeacherStudent, TeacherStudentConfig
 
 
@@ -31,9 +32,9 @@ class Rd4ad(TeacherStudent):
     config_class = Rd4adConfig
     config: Rd4adConfig
 
-    def __init__(self, config: Rd4adConfig, shape: InputShape) -> None:
-        super().__init__(config, shape)
-        stages = (shape.stage_channels, shape.stage_grids)
+    def __init__(self, config: Rd4adConfig, shape: FeatureShape, products: int) -> None:
+        super().__init__(config, shape, products)
+        stages = (shape.stage_channels, shape.grids)
         self.standardisation = nn.ModuleList(map(Standardisation, shape.stage_channels))
         self.embedding = OneClassEmbedding(*stages)
         self.middle = self.bottleneck(self.embedding.channels)
@@ -48,20 +49,17 @@ class Rd4ad(TeacherStudent):
         for number, standardisation in enumerate(self.standardisation):
             assert isinstance(standardisation, Standardisation)
             standardisation.fit(
-                super(Rd4ad, self).stages(rows)[number].flatten(2).transpose(1, 2)
-                for rows, _ in batches()
+                features.stages[number].flatten(2).transpose(1, 2) for features, _ in batches()
             )
 
-    def stages(self, rows: Tensor) -> list[Tensor]:
+    def teacher_stages(self, features: Features) -> list[Tensor]:
         """The teacher's stages `(B, C_s, H_s, W_s)`, standardised if so chosen."""
         return [
             standardisation(stage.movedim(1, -1)).movedim(-1, 1)
-            for standardisation, stage in zip(
-                self.standardisation, super().stages(rows), strict=True
-            )
+            for standardisation, stage in zip(self.standardisation, features.stages, strict=True)
         ]
 
-    def student_stages(self, rows: Tensor, teacher: list[Tensor]) -> list[Tensor]:
+    def student_stages(self, features: Features, teacher: list[Tensor]) -> list[Tensor]:
         """The stages as the decoder gives them back from the embedding."""
         return list(self.decoder(self.middle(self.embedding(teacher))))
 

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from mintad.errors import ConfigError
-from mintad.models.base import AnomalyModel, InputShape, ModelConfig
+from mintad.features import FeatureShape
+from mintad.models.base import AnomalyModel, ModelConfig
 from mintad.models.class_aware import ClassTokenUniAd, QueryPoolUniAd, TextPromptUniAd
 from mintad.models.mint_ad import MintAd
 from mintad.models.rd4ad import Rd4ad
@@ -74,26 +75,27 @@ def model_config(name: str, switches: dict[str, Any]) -> ModelConfig:
         ) from None
 
 
-def create_model(name: str, config: dict[str, Any], shape: InputShape) -> AnomalyModel:
-    """A method with its switches, for inputs of `shape`.
+def create_model(
+    name: str, switches: dict[str, Any], shape: FeatureShape, products: int, **parts: Any
+) -> AnomalyModel:
+    """A method with its switches, for features of `shape` and K `products`.
 
+    `parts` are what the constructor takes beside: `texts` and `student`, as `requirements` says.
     Raises `ConfigError` for an unknown method, an unknown switch or a value it cannot take, or
     where the method needs other features than those of `shape`.
     """
     model = model_class(name)
-    if (model.needs_stages, model.needs_images) != (bool(shape.stage_grids), shape.with_image):
-        sampling = "bilinear or area"
-        if model.needs_stages:
-            sampling = "native-image" if model.needs_images else "native"
+    needs = model.requirements
+    if (needs.features, needs.image) != (shape.kind, shape.image):
         raise ConfigError(
             f"The recipe's backbone does not give the features that {name} works on.",
-            f"Set backbone.sampling to {sampling}.",
+            f"Set backbone.sampling to {_SAMPLINGS[needs.features, needs.image]}.",
         )
-    made = model(model_config(name, config), shape)
-    if shape.grids and made.one_grid:
-        raise ConfigError(
-            f"{name} sees an image at one size with these switches; the recipe's backbone gives "
-            f"{len(shape.grids)}.",
-            "Leave backbone.also_at out; mint-ad takes it with switches.transformer=false.",
-        )
-    return made
+    return model(model_config(name, switches), shape, products, **parts)
+
+
+_SAMPLINGS = {
+    ("tokens", False): "bilinear or area",
+    ("stages", False): "native",
+    ("stages", True): "native-image",
+}

@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
+from mintad.features import Features, FeatureShape
 from mintad.layers.distillation import squared_distance
-from mintad.models.base import InputShape
+from mintad.models.base import Requirements
 from mintad.models.teacher_student import TeacherStudent, TeacherStudentConfig
 
 
@@ -20,27 +21,22 @@ class StfpmConfig(TeacherStudentConfig):
 
 
 class Stfpm(TeacherStudent):
-    """The forward student: it never sees an anomaly, and so cannot follow the teacher there.
-
-    `set_student` gives it the network, untrained, before anything else.
-    """
+    """The forward student: it never sees an anomaly, and so cannot follow the teacher there."""
 
     config_class = StfpmConfig
-    needs_images = True
+    requirements = Requirements(features="stages", image=True, student=True)
     config: StfpmConfig
-    student: nn.Module
 
-    def __init__(self, config: StfpmConfig, shape: InputShape) -> None:
-        super().__init__(config, shape)
+    def __init__(
+        self, config: StfpmConfig, shape: FeatureShape, products: int, student: nn.Module
+    ) -> None:
+        super().__init__(config, shape, products)
         self.coarsest = self.bottleneck(shape.stage_channels[-1])
+        self.student = student
 
-    def set_student(self, network: nn.Module) -> None:
-        """Takes the network: images `(B, 3, h, w)` to a list of stages like the teacher's."""
-        self.student = network
-
-    def student_stages(self, rows: Tensor, teacher: list[Tensor]) -> list[Tensor]:
-        """The student's own stages of the images in rows `(B, 1, F)`."""
-        *finer, coarsest = self.student(self.images(rows))
+    def student_stages(self, features: Features, teacher: list[Tensor]) -> list[Tensor]:
+        """The student's own stages of the images."""
+        *finer, coarsest = self.student(features.image)
         return [*finer, self.coarsest(coarsest)]
 
     def distillation_loss(self, teacher: Tensor, student: Tensor) -> Tensor:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from mintad.features import Features
 from mintad.layers.smoothing import smooth
-from mintad.models.base import AnomalyModel, ModelConfig, Prediction
+from mintad.models.base import AnomalyModel, ModelConfig, Prediction, Requirements
 from mintad.models.scores import ImageScore, image_score
 
 
@@ -29,34 +29,19 @@ class TeacherStudentConfig(ModelConfig):
 class TeacherStudent(AnomalyModel):
     """A frozen teacher's stages, and a student that gives them back for good images.
 
-    The teacher is the backbone; its row `(B, 1, F)` holds the stages at their own resolution (and
-    the image before them, where a method needs it). Subclasses say what the student sees
-    (`student_stages`), the loss between the two and the distance at each position; `bottleneck`,
-    `structural_losses` and `structural_map` are where SNL plugs in.
+    The teacher is the backbone, its stages at their own resolution. Subclasses say what the
+    student sees (`student_stages`), the loss between the two and the distance at each position;
+    `bottleneck`, `structural_losses` and `structural_map` are where SNL plugs in.
     """
 
-    needs_stages = True
+    requirements = Requirements(features="stages")
     config: TeacherStudentConfig
 
-    def stages(self, rows: Tensor) -> list[Tensor]:
-        """The teacher's stages `(B, C_s, H_s, W_s)` from rows `(B, 1, F)`."""
-        shape = self.shape
-        sizes = [
-            (channels, height, width)
-            for channels, (height, width) in zip(
-                shape.stage_channels, shape.stage_grids, strict=True
-            )
-        ]
-        values = rows.flatten(1)[:, shape.image_values :]
-        parts = torch.split(values, [math.prod(size) for size in sizes], dim=1)
-        return [part.reshape(-1, *size) for part, size in zip(parts, sizes, strict=True)]
+    def teacher_stages(self, features: Features) -> list[Tensor]:
+        """The teacher's stages `(B, C_s, H_s, W_s)`, as the student is to give them back."""
+        return list(features.stages)
 
-    def images(self, rows: Tensor) -> Tensor:
-        """The prepared images `(B, 3, h, w)` from rows `(B, 1, F)`."""
-        height, width = self.shape.image_size
-        return rows.flatten(1)[:, : self.shape.image_values].reshape(-1, 3, height, width)
-
-    def student_stages(self, rows: Tensor, teacher: list[Tensor]) -> list[Tensor]:
+    def student_stages(self, features: Features, teacher: list[Tensor]) -> list[Tensor]:
         """What the student makes of the image or of the teacher's stages, stage by stage."""
         raise NotImplementedError
 
@@ -81,12 +66,12 @@ class TeacherStudent(AnomalyModel):
         return None
 
     def loss(
-        self, tokens: Tensor, products: Tensor, seeds: Tensor | None = None
+        self, features: Features, products: Tensor, seeds: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """The loss of rows `(B, 1, F)`, summed over the stages; in float32 under autocast, too."""
-        teacher = self.stages(tokens)
-        student = self.student_stages(tokens, teacher)
-        with torch.autocast(tokens.device.type, enabled=False):
+        """The loss summed over the stages; in float32 under autocast, too."""
+        teacher = self.teacher_stages(features)
+        student = self.student_stages(features, teacher)
+        with torch.autocast(teacher[0].device.type, enabled=False):
             teacher = [stage.float() for stage in teacher]
             student = [stage.float() for stage in student]
             pairs = zip(teacher, student, strict=True)
@@ -94,10 +79,10 @@ class TeacherStudent(AnomalyModel):
             parts = {"distillation": own} | self.structural_losses(teacher, student)
             return parts | {"loss": torch.stack(list(parts.values())).sum()}
 
-    def predict(self, tokens: Tensor, products: Tensor | None = None) -> Prediction:
+    def predict(self, features: Features, products: Tensor | None = None) -> Prediction:
         """Where the student differs from the teacher; no product is needed, none recognised."""
-        teacher = self.stages(tokens)
-        student = self.student_stages(tokens, teacher)
+        teacher = self.teacher_stages(features)
+        student = self.student_stages(features, teacher)
         maps = torch.stack(
             [self.upsample(self.distance(t, s)) for t, s in zip(teacher, student, strict=True)]
         )  # (stages, B, h, w)

@@ -8,11 +8,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mintad.errors import ConfigError
+from mintad.features import Features, FeatureShape
 from mintad.layers.attention import Attention, neighbour_mask
 from mintad.layers.jitter import jitter
 from mintad.layers.position import LearnedPosition
 from mintad.layers.standardisation import Standardisation
-from mintad.models.base import AnomalyModel, Batches, InputShape, Prediction, Reconstruction
+from mintad.models.base import (
+    AnomalyModel,
+    Batches,
+    Prediction,
+    Reconstruction,
+    single_grid,
+)
 from mintad.models.reconstruction import TransformerConfig, build_transformer
 from mintad.models.scores import ImageScore, image_score
 
@@ -42,47 +49,47 @@ class UniAd(AnomalyModel):
     config: UniAdConfig
     blocked: Tensor
 
-    def __init__(self, config: UniAdConfig, shape: InputShape) -> None:
-        super().__init__(config, shape)
+    def __init__(self, config: UniAdConfig, shape: FeatureShape, products: int) -> None:
+        super().__init__(config, shape, products)
         _check(config)
-        dim = config.dim
+        dim, self.grid = config.dim, single_grid(shape)
         self.standardisation = Standardisation(shape.channels)
         self.inward = nn.Linear(shape.channels, dim)
         self.outward = nn.Linear(dim, shape.channels)
-        self.position = LearnedPosition(shape.grid, dim)
+        self.position = LearnedPosition(self.grid, dim)
         self.encoder, self.decoder = build_transformer(config)
         self.queries = nn.Parameter(torch.randn(config.decoder_layers, shape.positions, dim))
         window = (config.mask_window, config.mask_window)
-        self.register_buffer("blocked", neighbour_mask(shape.grid, window), persistent=False)
+        self.register_buffer("blocked", neighbour_mask(self.grid, window), persistent=False)
         _initialise(self)
 
     def fit(self, batches: Batches) -> None:
         """Channel statistics with `standardise`, otherwise nothing."""
         if self.config.standardise:
-            self.standardisation.fit(tokens for tokens, _ in batches())
+            self.standardisation.fit(features.tokens for features, _ in batches())
 
     def loss(
-        self, tokens: Tensor, products: Tensor, seeds: Tensor | None = None
+        self, features: Features, products: Tensor, seeds: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """The mean squared error of tokens `(B, P, C)` rebuilt from jittered ones."""
-        clean = self.standardisation(tokens)
+        """The mean squared error of tokens rebuilt from jittered ones."""
+        clean = self.standardisation(features.tokens)
         config = self.config
         noisy = jitter(clean, config.jitter_ratio, config.jitter_probability, seeds)
         return {"loss": F.mse_loss(self.rebuild(noisy, products).float(), clean.float())}
 
-    def predict(self, tokens: Tensor, products: Tensor | None = None) -> Prediction:
+    def predict(self, features: Features, products: Tensor | None = None) -> Prediction:
         """The distance between features and their reconstruction, and a score of that map."""
-        if self.needs_product:
+        if self.requirements.product:
             products = self.named(products)
-        clean = self.standardisation(tokens)
+        clean = self.standardisation(features.tokens)
         distance = (self.rebuild(clean, products) - clean).float().norm(dim=2)  # (B, P)
-        anomaly_map = self.upsample(distance.unflatten(1, self.shape.grid))
+        anomaly_map = self.upsample(distance.unflatten(1, self.grid))
         score = image_score(anomaly_map, self.config.image_score, distance)
         return Prediction(anomaly_map, score, None)
 
-    def reconstruction(self, tokens: Tensor, products: Tensor | None = None) -> Reconstruction:
+    def reconstruction(self, features: Features, products: Tensor | None = None) -> Reconstruction:
         """Standardised tokens `(B, P, C)`, and what the network gives back."""
-        clean = self.standardisation(tokens)
+        clean = self.standardisation(features.tokens)
         return Reconstruction(clean, self.rebuild(clean, products))
 
     def rebuild(self, tokens: Tensor, products: Tensor | None) -> Tensor:

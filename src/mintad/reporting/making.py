@@ -93,12 +93,13 @@ def _examples(
 
 def _details(inspector: Inspector, evaluation: Evaluation) -> dict[str, str]:
     manifest = inspector.bundle.manifest
+    backbone = manifest.backbone.config
     size: NDArray[np.int64] = np.array([entry.bytes for entry in manifest.files.values()])
     return {
         "Model": f"{manifest.model.name}, {manifest.model.parameters:,} parameters",
         "Recipe": f"{manifest.recipe.get('name')}, seed {manifest.recipe.get('seed')}",
-        "Backbone": f"{manifest.backbone.name}, stages {list(manifest.backbone.stages)}, "
-        f"{manifest.backbone.channels} channels, weights: {manifest.backbone.weights_source}",
+        "Backbone": f"{backbone.name}, stages {list(backbone.stages)}, "
+        f"{manifest.model.shape.channels} channels, weights: {manifest.backbone.weights_source}",
         "Image size": f"{manifest.preprocessing.width}x{manifest.preprocessing.height}, "
         f"{manifest.preprocessing.resize}; metrics at that size",
         "Training images": f"{sum(product.train_images for product in manifest.products):,} good",

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mintad.training.recipe import Recipe, list_recipes, load_recipe
     from mintad.training.run import count_products
-    from mintad.training.shape import input_shape
 
 __all__ = [
     "CHECKPOINT",
     "RUN_FILE",
     "Recipe",
     "count_products",
-    "input_shape",
     "list_recipes",
     "load_recipe",
 ]
@@ -29,7 +27,6 @@ CHECKPOINT = "checkpoint.ckpt"
 _HOMES = {
     "Recipe": "recipe",
     "count_products": "run",
-    "input_shape": "shape",
     "list_recipes": "recipe",
     "load_recipe": "recipe",
 }

@@ -22,9 +22,9 @@ from mintad.system.files import raise_storage_error, replacing
 from mintad.system.processor import has_bfloat16
 from mintad.system.progress import Progress
 from mintad.training import CHECKPOINT
+from mintad.training.features import TrainingFeatures
 from mintad.training.module import TrainingModule
 from mintad.training.recipe import Recipe
-from mintad.training.tokens import TrainingTokens
 
 LOGS = "logs"
 LOG_FILE = "metrics.csv"
@@ -105,7 +105,7 @@ def precision(recipe: Recipe) -> str:
 
 def fit(
     model: AnomalyModel,
-    tokens: TrainingTokens,
+    features: TrainingFeatures,
     recipe: Recipe,
     run: Path,
     *,
@@ -121,11 +121,11 @@ def fit(
     checkpoint = run / CHECKPOINT
     resume = resume and checkpoint.is_file()
     if not resume:
-        model.fit(tokens.in_order)
+        model.fit(features.in_order)
     if recipe.training.epochs == 0 or not model.trainable:
         return model.eval()
 
-    module = TrainingModule(model, tokens, recipe.training, recipe.seed)
+    module = TrainingModule(model, features, recipe.training, recipe.seed)
     stop = StopBetweenSteps()
     callbacks = [stop, LogEachEpoch(run / LOGS / LOG_FILE), SaveEachEpoch(checkpoint)]
     if progress is not None:

@@ -14,19 +14,19 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from mintad.models import AnomalyModel
+from mintad.training.features import EpochBatches, TrainingBatch, TrainingFeatures
 from mintad.training.recipe import TrainingConfig
-from mintad.training.tokens import EpochBatches, TrainingBatch, TrainingTokens
 
 
 class TrainingModule(LightningModule):
-    """Steps a model on cached tokens; the same seed gives the same weights, resumed or not."""
+    """Steps a model on cached features; the same seed gives the same weights, resumed or not."""
 
     def __init__(
-        self, model: AnomalyModel, tokens: TrainingTokens, config: TrainingConfig, seed: int
+        self, model: AnomalyModel, features: TrainingFeatures, config: TrainingConfig, seed: int
     ) -> None:
         super().__init__()
         self.model = model
-        self.tokens = tokens
+        self.features = features
         self.training_config = config
         self.seed = seed
         self.averaged = (
@@ -47,7 +47,7 @@ class TrainingModule(LightningModule):
     def train_dataloader(self) -> DataLoader[TrainingBatch]:
         """The batches of the current epoch; asked for anew in each one."""
         batches = EpochBatches(
-            self.tokens,
+            self.features,
             self.training_config.batch_size,
             self.seed,
             self.current_epoch,
@@ -57,20 +57,21 @@ class TrainingModule(LightningModule):
         return DataLoader(batches, batch_size=None, num_workers=0)
 
     def training_step(self, batch: TrainingBatch, step: int) -> Tensor:
-        """The loss of one batch of tokens.
+        """The loss of one batch.
 
         An image's jitter comes from its own seed, so that two processes train as one with the
         doubled batch; dropout is drawn per step and process, so that a resumed run goes on alike.
         """
         place = (self.seed, self.current_epoch, step, self.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
-        parts = self.model.loss(batch.tokens.float(), batch.products, batch.seeds)
+        features = self.features.unpacked(batch.rows)
+        parts = self.model.loss(features, batch.products, batch.seeds)
         self.log_dict(
             {name: value.detach() for name, value in parts.items()},
             prog_bar=True,
             on_step=False,
             on_epoch=True,
-            batch_size=len(batch.tokens),
+            batch_size=len(batch.products),
             sync_dist=self.trainer.world_size > 1,
         )
         return parts["loss"] * batch.weight

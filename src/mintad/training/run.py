@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 import mintad
-from mintad.assembly import BACKBONE_FILE, MODEL_FILE, state_arrays
-from mintad.backbones import Backbone, FeatureCache, create_backbone
-from mintad.backbones.extraction import stream_features
-from mintad.backbones.student import create_student
-from mintad.backbones.text import embed_products
+from mintad.assembly import BACKBONE_FILE, MODEL_FILE, Network, build_model, state_arrays
+from mintad.backbones import FeatureCache, stream_features
 from mintad.bundle import (
     BackboneEntry,
     Bundle,
@@ -28,22 +24,20 @@ from mintad.bundle import (
     load,
     write_bundle,
 )
-from mintad.data import Dataset, Preprocessing, dataset_fingerprint
+from mintad.data import Dataset, dataset_fingerprint
 from mintad.decisions import ScoreScale, fit_scale
 from mintad.errors import ConfigError, DataError
 from mintad.exporting.good_images import export_trained
-from mintad.models import AnomalyModel, create_model, model_config
-from mintad.models.class_aware import TextPromptConfig
+from mintad.models import AnomalyModel
 from mintad.system.directory import default_cache_directory
 from mintad.system.files import write_json
 from mintad.system.progress import Progress
 from mintad.system.provenance import git_state, package_versions
 from mintad.training import CHECKPOINT, RUN_FILE
+from mintad.training.features import TrainingFeatures, hold_out
 from mintad.training.fit import fit
 from mintad.training.recipe import Recipe, load_recipe
 from mintad.training.run_file import read_run_file
-from mintad.training.shape import input_shape
-from mintad.training.tokens import TrainingTokens, hold_out
 
 METRICS_FILE = "metrics.json"
 FEWEST_IMAGES = 2
@@ -73,26 +67,17 @@ def train_run(
     else:
         _check_empty(out)
         chosen = load_recipe(recipe, overrides)
-    texts = _product_texts(chosen, tuple(counts))
     torch.manual_seed(chosen.seed)
-    backbone = create_backbone(chosen.backbone)
-    preprocessing = backbone.preprocessing(chosen.resize)
-    text_channels = 0 if texts is None else texts.shape[1]
-    shape = input_shape(backbone, preprocessing, len(counts), text_channels)
-    model = create_model(chosen.model, chosen.switches, shape)
-    if model.needs_images:
-        model.set_student(create_student(backbone.config, chosen.seed))
-    if texts is not None:
-        model.set_product_embeddings(texts)
-    tokens = _tokens(good, tuple(counts), backbone, preprocessing, cache, use_cache, progress)
+    network = build_model(chosen, tuple(counts))
+    features = _features(good, tuple(counts), network, cache, use_cache, progress)
     if not resume:
         write_json(out / RUN_FILE, _describe(chosen, fingerprint, counts))
-    kept, held = hold_out(tokens.products, chosen.training.holdout, chosen.seed)
-    model = fit(model, tokens.of(kept), chosen, out, resume=resume, progress=progress)
-    scales = _scales(model, tokens, held)
-    metrics = _product_accuracy(model, tokens.of(held)) if len(kept) < len(tokens) else {}
+    kept, held = hold_out(features.products, chosen.training.holdout, chosen.seed)
+    model = fit(network.model, features.of(kept), chosen, out, resume=resume, progress=progress)
+    scales = _scales(model, features, held)
+    metrics = _product_accuracy(model, features.of(held)) if len(kept) < len(features) else {}
     write_json(out / METRICS_FILE, metrics)
-    held_counts = np.bincount(tokens.products[held], minlength=len(counts)).tolist()
+    held_counts = np.bincount(features.products[held], minlength=len(counts)).tolist()
     products = tuple(
         ProductEntry(
             name=name,
@@ -104,8 +89,8 @@ def train_run(
         for (name, count), number, scale in zip(counts.items(), held_counts, scales, strict=True)
     )
     data = {"fingerprint": fingerprint, "images": len(good)}
-    manifest = _manifest(chosen, backbone, preprocessing, model, products, metrics, data)
-    files = {MODEL_FILE: state_arrays(model), BACKBONE_FILE: state_arrays(backbone)}
+    manifest = _manifest(chosen, network, model, products, metrics, data)
+    files = {MODEL_FILE: state_arrays(model), BACKBONE_FILE: state_arrays(network.backbone)}
     bundle = write_bundle(out / "bundle", manifest, files)
     (out / CHECKPOINT).unlink(missing_ok=True)
     return _with_graphs(bundle, chosen, good)
@@ -138,65 +123,55 @@ def count_products(good: Dataset, train: Dataset) -> dict[str, int]:
     return counts
 
 
-def _product_texts(recipe: Recipe, products: Sequence[str]) -> Tensor | None:
-    """The text embeddings `(K, E)` of the products' names, where the method reads them."""
-    config = model_config(recipe.model, recipe.switches)
-    if not isinstance(config, TextPromptConfig):
-        return None
-    return embed_products(config.text_encoder, products, config.template)
-
-
-def _tokens(
+def _features(
     good: Dataset,
     products: tuple[str, ...],
-    backbone: Backbone,
-    preprocessing: Preprocessing,
+    network: Network,
     cache: Path | None,
     use_cache: bool,
     progress: Progress | None,
-) -> TrainingTokens:
+) -> TrainingFeatures:
     numbers = np.array([products.index(sample.product) for sample in good], np.int64)
     samples = good.samples
+    backbone, preprocessing = network.backbone, network.preprocessing
     if use_cache:
         table = FeatureCache(cache or default_cache_directory()).features(
-            samples,
-            backbone,
-            preprocessing,
-            progress=progress,
+            samples, backbone, preprocessing, progress=progress
         )
-        return TrainingTokens(lambda rows: table[rows], numbers)
+        return TrainingFeatures(lambda rows: table[rows], network.model.shape, numbers)
 
     def stream(rows: NDArray[np.int64]) -> NDArray[np.float16]:
         chosen = [samples[row] for row in rows]
         parts = [part for _, part in stream_features(chosen, backbone, preprocessing)]
         return np.concatenate(parts)
 
-    return TrainingTokens(stream, numbers)
+    return TrainingFeatures(stream, network.model.shape, numbers)
 
 
 @torch.inference_mode()
 def _scales(
-    model: AnomalyModel, tokens: TrainingTokens, held: NDArray[np.int64]
+    model: AnomalyModel, features: TrainingFeatures, held: NDArray[np.int64]
 ) -> list[ScoreScale]:
     """Each product's scale: from cross-fitted scores where the model has them, else `held`."""
-    left = tokens.of(held)
+    left = features.of(held)
     scales = []
-    for product in range(model.shape.products):
-        scores = model.held_out_scores(tokens.in_order, product)
+    for product in range(model.products):
+        scores = model.held_out_scores(features.in_order, product)
         if scores is None:
-            found = [model.predict(*batch).raw_score for batch in left.in_order(product)]
-            scores = torch.cat(found)
+            scores = torch.cat(
+                [model.predict(*batch).raw_score for batch in left.in_order(product)]
+            )
         scales.append(fit_scale(scores.float().numpy()))
     return scales
 
 
 @torch.inference_mode()
-def _product_accuracy(model: AnomalyModel, held: TrainingTokens) -> dict[str, float]:
-    if model.needs_product:
+def _product_accuracy(model: AnomalyModel, held: TrainingFeatures) -> dict[str, float]:
+    if model.requirements.product:
         return {}
     right = total = 0
-    for tokens, numbers in held.in_order():
-        logits = model.predict(tokens).product_logits
+    for features, numbers in held.in_order():
+        logits = model.predict(features).product_logits
         if logits is None:
             return {}
         right += int((logits.argmax(dim=1) == numbers).sum())
@@ -243,39 +218,36 @@ def _describe(recipe: Recipe, fingerprint: str, counts: dict[str, int]) -> dict[
 
 def _manifest(
     recipe: Recipe,
-    backbone: Backbone,
-    preprocessing: Preprocessing,
+    network: Network,
     model: AnomalyModel,
     products: tuple[ProductEntry, ...],
     metrics: dict[str, float],
     data: dict[str, Any],
 ) -> Manifest:
+    backbone = network.backbone
+    licence = backbone.spec.licence
     return Manifest(
         mintad=mintad.__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         products=products,
-        preprocessing=preprocessing,
+        preprocessing=network.preprocessing,
         backbone=BackboneEntry(
-            name=backbone.config.name,
-            stages=backbone.stages,
-            stride=backbone.stride,
-            sampling=backbone.config.sampling,
-            also_at=backbone.config.also_at,
-            channels=backbone.channels,
+            config=backbone.config,
             digest=backbone.digest(),
             weights_source=backbone.weights_source,
-            licence=backbone.licence,
+            licence=licence,
         ),
         model=ModelEntry(
             name=recipe.model,
             switches=model.config.model_dump(mode="json"),
-            **model.shape.model_dump(exclude={"products", "image_size"}),
+            shape=model.shape,
+            text_channels=network.text_channels,
             parameters=sum(parameter.numel() for parameter in model.parameters()),
-            needs_product=model.needs_product,
+            needs_product=model.requirements.product,
         ),
         recipe=recipe.model_dump(mode="json"),
         metrics=metrics,
         data=data,
         versions=package_versions(),
-        licences={"mintad": "Apache-2.0", backbone.config.name: backbone.licence},
+        licences={"mintad": "Apache-2.0", backbone.config.name: licence},
     )

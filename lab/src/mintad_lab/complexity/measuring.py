@@ -19,15 +19,15 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from mintad.backbones import BackboneConfig, create_backbone
-from mintad.backbones.student import create_student
+from mintad.assembly import build_model
+from mintad.backbones import BackboneConfig, pack
 from mintad.errors import ConfigError, MintadError
-from mintad.models import AnomalyModel, create_model, list_models, model_class
+from mintad.features import Features
+from mintad.models import AnomalyModel, list_models, model_class
 from mintad.system import Progress
 from mintad.system.files import write_json
 from mintad.system.provenance import package_versions
-from mintad.training.recipe import list_recipes, load_recipe
-from mintad.training.shape import input_shape
+from mintad.training.recipe import Recipe, TrainingConfig, list_recipes, load_recipe
 from mintad_lab.complexity.peers import PEERS, create_peer
 
 BATCHES = (1, 8, 16, 32, 64)
@@ -68,19 +68,16 @@ class Network(nn.Module):
         self.backbone = backbone
         self.model = model
 
-    def tokens(self, images: Tensor) -> Tensor:
-        """Tokens `(B, P, C)`."""
-        features: Tensor = self.backbone(images)  # (B, C, H, W)
-        return features.flatten(2).transpose(1, 2)  # (B, P, C)
-
-    def predict(self, tokens: Tensor) -> Any:
+    def predict(self, features: Features) -> Any:
         """The prediction, told a product where the method needs one."""
-        products = torch.zeros(len(tokens), dtype=torch.int64) if self.model.needs_product else None
-        return self.model.predict(tokens, products)
+        products = None
+        if self.model.requirements.product:
+            products = torch.zeros(len(features), dtype=torch.int64)
+        return self.model.predict(features, products)
 
     def forward(self, images: Tensor) -> Any:
         """Both."""
-        return self.predict(self.tokens(images))
+        return self.predict(self.backbone(images))
 
 
 def subjects() -> Iterator[tuple[str, str, dict[str, Any], BackboneConfig]]:
@@ -91,15 +88,14 @@ def subjects() -> Iterator[tuple[str, str, dict[str, Any], BackboneConfig]]:
     """
     recipes = [load_recipe(name) for name in list_recipes()]
     for name in list_models():
-        method = model_class(name)
-        if not method.needs_stages:
+        needs = model_class(name).requirements
+        if needs.features == "tokens":
             yield name, name, {}, PAPER_BACKBONE
             continue
         fitting = [
             recipe
             for recipe in recipes
-            if model_class(recipe.model).needs_stages
-            and model_class(recipe.model).needs_images == method.needs_images
+            if recipe.backbone.native and recipe.backbone.image == needs.image
         ]
         own = [recipe for recipe in fitting if recipe.model == name]
         for recipe in (own or fitting)[:1]:
@@ -129,24 +125,24 @@ def measure_method(
         network, size = create_network(method, switches, backbone, products)
     except MintadError as error:
         return Cost(name, reason=str(error))
-    with torch.inference_mode():
-        tokens = network.tokens(torch.randn(max(batches), 3, size, size))
+    with torch.no_grad():
+        features = network.backbone(torch.randn(max(batches), 3, size, size))
     trainable = sum(one.numel() for one in network.model.parameters() if one.requires_grad)
     stored = sum(value.numel() for value in network.model.state_dict().values())
     network.requires_grad_(False)
     one = torch.randn(1, 3, size, size)
     return Cost(
         name,
-        note=f"{backbone.name}, {_describe(tokens)}",
+        note=f"{backbone.name}, {_describe(features)}",
         size=size,
         macs=multiplications(network, one),
-        model_macs=multiplications(network.predict, tokens[:1].clone()),
+        model_macs=multiplications(network.predict, features[:1]),
         trainable=trainable,
         memory=stored - trainable,
         backbone=sum(value.numel() for value in network.backbone.parameters()),
         seconds=batch_seconds(network, size, repeats, batches),
         model_seconds={
-            batch: seconds(lambda b=batch: network.predict(tokens[:b]), repeats)  # type: ignore[misc]
+            batch: seconds(lambda b=batch: network.predict(features[:b]), repeats)  # type: ignore[misc]
             for batch in batches
         },
     )
@@ -174,9 +170,9 @@ def measure_peer(name: str, *, repeats: int = 3, batches: tuple[int, ...] = BATC
     )
 
 
-def _describe(tokens: Tensor) -> str:
-    positions, channels = tokens.shape[1:]
-    if positions == 1:
+def _describe(features: Features) -> str:
+    positions, channels = pack(features[:1]).shape[1:]
+    if features.kind == "stages":
         return f"its stages as they are, {channels:,} values"
     return f"{positions} tokens of {channels} channels"
 
@@ -185,22 +181,21 @@ def create_network(
     method: str, switches: dict[str, Any], config: BackboneConfig, products: int
 ) -> tuple[Network, int]:
     """Backbone and model with random weights, in eval mode, and the side of their images."""
+    recipe = Recipe(
+        name=method,
+        model=method,
+        switches=switches,
+        backbone=config.model_copy(update={"weights": "random"}),
+        training=TrainingConfig(epochs=0),
+    )
+    names = [f"product {number}" for number in range(products)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        backbone = create_backbone(config.model_copy(update={"weights": "random"}))
-    preprocessing = backbone.preprocessing()
-    needs_text = model_class(method).needs_text
-    text_channels = TEXT_CHANNELS if needs_text else 0
-    shape = input_shape(backbone, preprocessing, products, text_channels)
-    model = create_model(method, switches, shape)
-    if model.needs_images:
-        model.set_student(create_student(backbone.config))
-    if needs_text:
-        model.set_product_embeddings(torch.randn(products, TEXT_CHANNELS))
-    return Network(backbone, model).eval(), preprocessing.height
+        built = build_model(recipe, names, texts=torch.randn(products, TEXT_CHANNELS))
+    return Network(built.backbone, built.model).eval(), built.preprocessing.height
 
 
-def multiplications(run: Callable[[Tensor], Any], x: Tensor) -> int:
+def multiplications(run: Callable[[Any], Any], x: Tensor | Features) -> int:
     """The multiply-accumulates of matrix products and convolutions in `run(x)`.
 
     Everything else (activations, norms, resizing) is not counted. Attention is counted as the

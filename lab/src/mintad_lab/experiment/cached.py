@@ -24,7 +24,7 @@ BATCH_SIZE = 16
 
 
 class CachedEngine:
-    """Runs a bundle's model alone, on tokens that are at hand.
+    """Runs a bundle's model alone, on features that are at hand.
 
     The images must come in the order of `table`. A batch that is not whole goes through the
     backbone all the same: there its last digits depend on the number of images.
@@ -41,7 +41,7 @@ class CachedEngine:
         self.done += len(images)
         if len(images) < BATCH_SIZE:
             return self.engine.predict(images, products)
-        return self.engine.predict_tokens(self.table[rows], products)
+        return self.engine.predict_features(self.table.features(rows), products)
 
 
 def cached_inspector(

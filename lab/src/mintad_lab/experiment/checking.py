@@ -6,14 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from mintad.assembly import build_model
 from mintad.backbones import Backbone, BackboneConfig, create_backbone
-from mintad.backbones.text import embed_products
 from mintad.data import Dataset, dataset_fingerprint
 from mintad.errors import ConfigError, DataError, MissingExtraError, WeightsError
-from mintad.models import create_model, model_config
-from mintad.models.class_aware import TextPromptConfig
+from mintad.models import model_config
 from mintad.system import file_digest
-from mintad.training import Recipe, count_products, input_shape, load_recipe
+from mintad.training import Recipe, count_products, load_recipe
 from mintad_lab.experiment.cases import make_case
 from mintad_lab.experiment.table import Table, slug
 
@@ -79,20 +78,14 @@ class _Checker:
 
     def missing(self, recipe: Recipe) -> str | None:
         """Why a recipe cannot run here; builds its model once to see that its switches agree."""
-        config = model_config(recipe.model, recipe.switches)
+        model_config(recipe.model, recipe.switches)
         backbone = self._backbone(recipe.backbone)
         if isinstance(backbone, str):
             return backbone
-        texts = None
-        if isinstance(config, TextPromptConfig):
-            try:
-                texts = embed_products(config.text_encoder, self.products, config.template)
-            except (MissingExtraError, WeightsError) as error:
-                return str(error)
-        preprocessing = backbone.preprocessing(recipe.resize)
-        text_channels = 0 if texts is None else texts.shape[1]
-        shape = input_shape(backbone, preprocessing, len(self.products), text_channels)
-        create_model(recipe.model, recipe.switches, shape)
+        try:
+            build_model(recipe, self.products, backbone=backbone)
+        except (MissingExtraError, WeightsError) as error:
+            return str(error)
         return None
 
     def _backbone(self, config: BackboneConfig) -> Backbone | str:

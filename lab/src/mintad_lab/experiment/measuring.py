@@ -122,7 +122,7 @@ class Ours:
                 (cached_inspector(self.bundles[-1], test.samples, self.cache), test)
                 for test in parts
             ),
-            give_product=self.row.separate or model_class(self.recipe.model).needs_product,
+            give_product=self.row.separate or model_class(self.recipe.model).requirements.product,
             allow_unknown=True,
         )
         return evaluation.metrics, evaluation.config

@@ -112,9 +112,9 @@ def gather(
     rng = np.random.default_rng(0)
     for start in range(0, len(chosen), _BATCH):
         batch = chosen[start : start + _BATCH]
-        tokens = torch.from_numpy(table[np.arange(start, start + len(batch))]).float()
+        features = table.features(np.arange(start, start + len(batch)))
         numbers = torch.tensor([names.index(sample.product) for sample in batch])
-        seen = look(model, tokens, numbers)
+        seen = look(model, features, numbers)
         assert seen is not None
         for row, sample in enumerate(batch):
             product = products[sample.product]
@@ -126,7 +126,9 @@ def gather(
             progress("images", start + len(batch), len(chosen))
     present = {sample.product for sample in chosen}
     kept = tuple(product for product in products.values() if product.name in present)
-    return Gathered(parts, names, bundle.manifest.model.grid, kept, measured_on)
+    grids = model.shape.grids
+    grid = grids[0] if len(grids) == 1 else (model.shape.positions, 1)
+    return Gathered(parts, names, grid, kept, measured_on)
 
 
 def choose(dataset: Dataset, names: Sequence[str], images: int) -> list[Sample]:
@@ -177,14 +179,13 @@ def _keep_measured(
 
 def _places(sample: Sample, model: AnomalyModel, preprocessing: Preprocessing) -> NDArray[np.intp]:
     """All positions of a good image, those of a defective one that its mask covers by half."""
-    grids = model.shape.grids or (model.shape.grid,)
     if sample.label == 0:
-        return np.arange(sum(rows * columns for rows, columns in grids))
+        return np.arange(model.shape.positions)
     if sample.mask is None:
         return np.arange(0)
     mask = prepare_mask(decode_mask(sample.mask), preprocessing).astype(np.float32)
     cover = [
         np.asarray(Image.fromarray(mask).resize((columns, rows), Image.Resampling.BOX)).ravel()
-        for rows, columns in grids
+        for rows, columns in model.shape.grids
     ]
     return np.flatnonzero(np.concatenate(cover) > 0.5)

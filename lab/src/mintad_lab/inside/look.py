@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mintad.backbones import row_shape, unpack
 from mintad.errors import ConfigError
+from mintad.features import Features
 from mintad.models import AnomalyModel, Reconstruction
 
 
@@ -28,7 +30,7 @@ def anatomy(name: str, model: AnomalyModel) -> Anatomy:
 
     Raises `ConfigError` where it can give nothing.
     """
-    zeros = torch.zeros(1, model.shape.positions, model.shape.channels)
+    zeros = unpack(torch.zeros(1, *row_shape(model.shape)), model.shape)
     seen = look(model, zeros, torch.zeros(1, dtype=torch.int64))
     if seen is None:
         raise ConfigError(
@@ -63,9 +65,10 @@ def anatomy(name: str, model: AnomalyModel) -> Anatomy:
 
 
 @torch.inference_mode()
-def look(model: AnomalyModel, tokens: Tensor, products: Tensor) -> Reconstruction | None:
-    """The inside of tokens `(B, P, C)`; `products` `int64 (B,)` is told to methods that need it."""
-    return model.reconstruction(tokens, products if model.needs_product else None)
+def look(model: AnomalyModel, features: Features, products: Tensor) -> Reconstruction | None:
+    """The inside of B images; `products` `int64 (B,)` is told to methods that need it."""
+    named = products if model.requirements.product else None
+    return model.reconstruction(features, named)
 
 
 def attention_map(queries: Tensor) -> Tensor:

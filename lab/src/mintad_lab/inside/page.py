@@ -116,7 +116,7 @@ def _about(manifest: Manifest) -> dict[str, Any]:
         "bundle_created": manifest.created,
         "recipe": manifest.recipe.get("name"),
         "seed": manifest.recipe.get("seed"),
-        "backbone": manifest.backbone.name,
+        "backbone": manifest.backbone.config.name,
         "switches": manifest.model.switches,
     }
 
