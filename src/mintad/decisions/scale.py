@@ -27,8 +27,9 @@ def fit_scale(scores: NDArray[np.floating]) -> ScoreScale:
     """The median of good scores, and the mean distance from it of those above it.
 
     Only the upper half sets the spread: it is the side on which a false alarm lies. The two are
-    exact for a shifted exponential tail and stable from about eight images on; one image, or
-    equal scores, give a spread of a tenth of the centre. Raises ValueError without a score.
+    exact for a shifted exponential tail and stable from about eight images on. Fewer than three
+    scores above the median, as of one image or of equal ones, give a spread of a tenth of it (1
+    where it is 0). Raises ValueError without a score.
     """
     if scores.size == 0:
         raise ValueError("no scores to fit a scale to")
