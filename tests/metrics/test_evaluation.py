@@ -59,7 +59,7 @@ def make_inspector(
         preprocessing=Preprocessing(
             height=side, width=side, resize="pad", mean=(HOT, HOT, HOT), std=(1, 1, 1)
         ),
-        backbone=SimpleNamespace(name="eye"),
+        backbone=SimpleNamespace(config=SimpleNamespace(name="eye")),
         model=SimpleNamespace(name="readout", needs_product=False),
         recipe={"name": "own", "seed": seed},
         graphs=(),
@@ -215,11 +215,23 @@ def test_a_bundle_for_each_product_is_one_evaluation(tmp_path: Path) -> None:
     assert counted == [("images", i, 3) for i in (1, 2, 3)] + [("images", i, 2) for i in (1, 2)]
 
 
+def test_parts_recognise_their_products_and_know_them_unless_told_otherwise(tmp_path: Path) -> None:
+    nuts = three_pictures(tmp_path)
+    bolt = write_sample(tmp_path, score=50, product="bolt", number=0)  # taken for a nut
+    parts = [(make_inspector("nut", "bolt"), Dataset((*nuts, bolt)))]
+    assert evaluate_parts(parts).inspections[3].product == "nut"
+    assert evaluate_parts(parts, give_product=True).inspections[3].product == "bolt"
+    with pytest.raises(DataError, match="bolt"):
+        evaluate_parts([(make_inspector("nut"), Dataset((bolt,)))])
+
+
 def test_bundles_of_two_sizes_are_not_measured_together(tmp_path: Path) -> None:
     dataset = Dataset(tuple(three_pictures(tmp_path)))
     parts = [(make_inspector("nut", side=side), dataset) for side in (8, 16)]
     with pytest.raises(ConfigError, match="different sizes"):
         evaluate_parts(parts)
+    with pytest.raises(ValueError, match="no parts"):
+        evaluate_parts([])
 
 
 def test_a_product_that_no_bundle_knows_is_refused_unless_it_is_allowed(tmp_path: Path) -> None:

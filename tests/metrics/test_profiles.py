@@ -147,16 +147,22 @@ def test_f1_at_thresholds_is_at_most_the_best() -> None:
     assert coarse < fine
 
 
-def test_a_mirrored_auroc_is_never_below_a_half() -> None:
+@pytest.mark.parametrize(
+    ("scores", "plain", "mirrored"),
+    [([1, 1, 0, 0], 0.0, 1.0), ([1, 3, 2, 0], 0.25, 0.75), ([0, 2, 1, 3], 0.75, 0.75)],
+)
+def test_a_mirrored_auroc_is_never_below_a_half(
+    scores: list[float], plain: float, mirrored: float
+) -> None:
     areas = []
     for profile in (PLAIN, with_fields(auroc_mirrored=True)):
-        inverted = StreamingMetrics(profile)
-        for number in range(4):
-            inverted.update("nut", score=-float(number % 2), label=number % 2)
-        row = inverted.result().products["nut"]
+        streaming = StreamingMetrics(profile)
+        for score, label in zip(scores, (0, 0, 1, 1), strict=True):
+            streaming.update("nut", score=score, label=label)
+        row = streaming.result().products["nut"]
         areas.append(row.values["i_auroc"])
         assert row.undefined["aupro"] == "no anomaly maps"
-    assert areas == [0.0, 1.0]
+    assert areas == [plain, mirrored]
 
 
 @pytest.mark.filterwarnings("ignore:The backbone .* has random weights")

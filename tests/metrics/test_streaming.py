@@ -173,6 +173,7 @@ def test_json_round_trip() -> None:
     assert again.pooled == result.pooled
     assert again.macro == result.macro
     assert set(content["products"]["a"]) == {*METRICS, "n_good", "n_defect"}
+    assert "array" not in repr(result)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,6 @@ from mintad.metrics.evaluation import (
     evaluate,
     evaluate_parts,
     inspect_samples,
-    labelled_test,
-    measure,
     sample_mask,
 )
 from mintad.metrics.evaluation_config import EvaluationConfig
@@ -37,9 +35,7 @@ __all__ = [
     "headings",
     "image_metrics",
     "inspect_samples",
-    "labelled_test",
     "list_profiles",
-    "measure",
     "rank",
     "roc_curve",
     "sample_mask",

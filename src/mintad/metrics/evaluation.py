@@ -104,7 +104,7 @@ def evaluate_parts(
 
     Arguments and errors are those of `evaluate`. The parts are taken one after the other, and
     `progress` counts the images of each. Raises `ConfigError` for bundles that prepare images to
-    different sizes.
+    different sizes, and `ValueError` for no parts.
     """
     meters = [StreamingMetrics(profile) for profile in find_profiles(protocols)]
     manifests: list[Manifest] = []
@@ -112,12 +112,12 @@ def evaluate_parts(
     inspections: list[Inspection] = []
     for inspector, dataset in parts:
         known = dataset.products if allow_unknown else inspector.products
-        part = labelled_test(dataset, known)
+        part = _labelled_test(dataset, known)
         manifests.append(inspector.bundle.manifest)
         samples += part
-        inspections += measure(
-            meters, inspector, part, give_product=give_product, progress=progress
-        )
+        inspections += _measure(meters, inspector, part, give_product, progress)
+    if not manifests:
+        raise ValueError("There are no parts to evaluate.")
     inspected_as = [
         (sample.product, inspection.product)
         for sample, inspection in zip(samples, inspections, strict=True)
@@ -131,13 +131,12 @@ def evaluate_parts(
     )
 
 
-def measure(
+def _measure(
     meters: Sequence[StreamingMetrics],
     inspector: Inspector,
     samples: Sequence[Sample],
-    *,
-    give_product: bool = False,
-    progress: Progress | None = None,
+    give_product: bool,
+    progress: Progress | None,
 ) -> list[Inspection]:
     """Adds the inspections of labelled `samples` to every meter; they come back without maps.
 
@@ -169,7 +168,7 @@ def measure(
     return inspections
 
 
-def labelled_test(dataset: Dataset, known: Sequence[str]) -> list[Sample]:
+def _labelled_test(dataset: Dataset, known: Sequence[str]) -> list[Sample]:
     """The labelled test images. Raises `DataError` for none, or a product that is not `known`."""
     samples = [sample for sample in dataset.test if sample.label is not None]
     if not samples:
@@ -188,7 +187,7 @@ def labelled_test(dataset: Dataset, known: Sequence[str]) -> list[Sample]:
 
 
 def inspect_samples(
-    inspector: Inspector, samples: Sequence[Sample], *, give_product: bool = False
+    inspector: Inspector, samples: Sequence[Sample], *, give_product: bool
 ) -> Iterator[tuple[Sample, Inspection]]:
     """Each sample with its inspection, in order."""
     products = [sample.product if give_product else None for sample in samples]

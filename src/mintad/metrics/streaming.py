@@ -123,20 +123,20 @@ def _measured(
 
 @dataclass(slots=True)
 class _Product:
-    """What has been gathered of one product; `masks` counts defective images with a mask."""
+    """What has been gathered of one product; `has_masks` where a defect came with its mask."""
 
     pixels: PixelAccumulator
     scores: list[float] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
-    maps: int = 0
-    masks: int = 0
+    has_maps: bool = False
+    has_masks: bool = False
 
     def add(self, image: _Image) -> None:
         if image.anomaly_map is not None:
             if image.mask is not None:
                 self.pixels.update(image.anomaly_map, image.mask)
-            self.maps += 1
-            self.masks += image.masked
+            self.has_maps = True
+            self.has_masks |= image.masked
         self.scores.append(image.score)
         self.labels.append(image.label)
 
@@ -144,9 +144,9 @@ class _Product:
         """Add another product; its pixels only where it has masks."""
         self.scores += other.scores
         self.labels += other.labels
-        self.maps += other.maps
-        self.masks += other.masks
-        if other.masks:
+        self.has_maps |= other.has_maps
+        self.has_masks |= other.has_masks
+        if other.has_masks:
             self.pixels.merge(other.pixels)
 
     def scores_and_labels(self) -> ScoresAndLabels:
@@ -176,7 +176,7 @@ class _Product:
             missing = "no defective images" if self.labels else "no images"
             return {"image": missing, "pixel": "no defective images"}
         images = rank(*self.scores_and_labels()) if n_defect < len(self.labels) else None
-        reason = self.pixels.undefined if self.masks else "no masks"
-        if not self.maps:
+        reason = self.pixels.undefined if self.has_masks else "no masks"
+        if not self.has_maps:
             reason = "no anomaly maps"
         return {"image": images or "no good images", "pixel": reason or self.pixels.ranking()}
