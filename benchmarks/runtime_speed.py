@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 import openvino
-from mintad.cli.machine import describe
 from openvino import opset13 as ops
 
 from _bundle import open_bundle
 from mintad.bundle import Bundle
+from mintad.cli.doctor import describe_machine
 from mintad.engines.engine import engine_names
 from mintad.engines.speed import Speed, measure_apart
 from mintad.system.processor import has_bfloat16
@@ -127,7 +127,7 @@ def run(bundle: Bundle, seconds: float, rounds: int) -> dict[str, Any]:
         "speeds": [asdict(one) for found in measured.values() for one in found],
         "products": len(bundle.manifest.products),
         "recipe": bundle.manifest.recipe,
-        "machine": describe(),
+        "machine": describe_machine(),
         "table": table(speeds, rates, work),
     }
 

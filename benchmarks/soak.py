@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from mintad.cli.machine import describe
 
 from _bundle import open_bundle
+from mintad.cli.doctor import describe_machine
 from mintad.data import MemoryImage
 from mintad.engines.speed import resident_memory
 from mintad.inspection import Inspector
@@ -75,7 +75,7 @@ def main() -> None:
         "growth": growth,
         "scores_of_the_fixed_image": sorted(score for score in scores if score is not None),
         "wrong_errors": unseen,
-        "machine": describe(),
+        "machine": describe_machine(),
     }
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "soak.json").write_text(json.dumps(found, indent=2) + "\n")

@@ -4,6 +4,17 @@ Each one says what is wrong, names the file or field, and says what to do about 
 Everything else that is raised is a defect of mintad.
 """
 
+__all__ = [
+    "BundleError",
+    "ConfigError",
+    "DataError",
+    "ImageError",
+    "MintadError",
+    "MissingExtraError",
+    "StorageError",
+    "WeightsError",
+]
+
 
 class MintadError(Exception):
     """What is wrong, and how to mend it; the command line prints both and exits with 2."""

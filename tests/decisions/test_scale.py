@@ -70,9 +70,7 @@ def test_good_scores_lie_at_zero_and_those_above_at_one_in_the_mean(scores: list
 @given(whole_scores, st.randoms())
 def test_the_order_of_the_scores_does_not_matter(scores: list[int], random) -> None:
     shuffled = random.sample(scores, len(scores))
-    assert fit_scale(np.array(scores, float)) == pytest.approx(
-        fit_scale(np.array(shuffled, float))
-    )
+    assert fit_scale(np.array(scores, float)) == pytest.approx(fit_scale(np.array(shuffled, float)))
 
 
 def test_scores_and_maps_are_on_the_same_scale() -> None:

@@ -12,13 +12,13 @@ import mintad
 
 def package_versions() -> dict[str, str]:
     """The versions of mintad, Python and the packages that a number depends on."""
-    found = {"mintad": mintad.__version__, "python": platform.python_version()}
+    versions = {"mintad": mintad.__version__, "python": platform.python_version()}
     for package in ("torch", "timm", "lightning", "numpy", "pillow"):
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def git_state() -> str | None:
