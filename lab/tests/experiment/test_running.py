@@ -15,7 +15,7 @@ from mintad_lab.experiment.book import write_book
 from mintad_lab.experiment.results import read_table
 from mintad_lab.experiment.running import Means, run_table
 from mintad_lab.experiment.table import Case, Row, Table
-from mintad_lab.tables.rows import PEER_ROWS
+from mintad_lab.tables import shared_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore:The backbone .* has random weights")
 
@@ -31,7 +31,7 @@ def test_a_table_runs_in_processes(
     tree: Path, tiny_recipe: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two cases that share a training, and a peer whose package is not there."""
-    rows = (Row("tiny", ("training.epochs=1",), tiny_recipe), PEER_ROWS["padim"])
+    rows = (Row("tiny", ("training.epochs=1",), tiny_recipe), shared_rows()["padim"])
     cases = (Case("all"), Case("darker", "shifted"))
     table = Table("tiny", "?", rows, cases, "the first case", shares_training=True)
     missing = "raise ModuleNotFoundError(name='anomalib')"
@@ -204,10 +204,10 @@ def test_a_row_whose_weights_are_not_at_hand_says_so_until_they_are(
 def test_a_peer_runs_in_the_python_that_has_it(
     processes: Any, table: Table, tree: Path, tmp_path: Path
 ) -> None:
-    both = Table("t", "?", (*table.rows[:1], PEER_ROWS["padim"]))
+    both = Table("t", "?", (*table.rows[:1], shared_rows()["padim"]))
     means = Means(peer_python=Path("other/python"), download=True)
     run_table(both, read(tree), tmp_path, seeds=(0,), means=means)
     assert processes.pythons == [None, Path("other/python")]
     assert processes.jobs[1].download
     page = (tmp_path / "t.md").read_text(encoding="utf-8")
-    assert "- padim: 100 channels drawn at random of three stages." in page
+    assert "- padim: one pass at 224x224 pixels, 100 channels drawn of three stages." in page

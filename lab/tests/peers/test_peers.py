@@ -36,7 +36,7 @@ def test_anomalib_knows_every_network() -> None:
 def test_a_budget_is_overridden() -> None:
     changed = PEERS["cflow"].override(["epochs=3", "size=96"])
     assert (changed.epochs, changed.size, changed.batch_size) == (3, 96, 16)
-    assert changed.departs == "4 epochs, 1,024 vectors a step; then epochs 3, size 96"
+    assert changed.description == "3 epochs at 96x96 pixels, 1,024 vectors a step"
     assert PEERS["stfpm"].override([]) == PEERS["stfpm"]
     for text in ("speed=3", "epochs=many", "epochs", "epochs=-1"):
         with pytest.raises(ConfigError, match="changes nothing"):

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from mintad.backbones import backbone_spec
 from mintad.errors import ConfigError
 from mintad.models import model_config
 from mintad.training import load_recipe
@@ -55,7 +56,7 @@ def test_every_row_is_a_recipe_whose_switches_its_method_takes(name: str) -> Non
 
 @pytest.mark.parametrize("name", [*ABLATIONS, "unified-vs-separate"])
 def test_rows_of_an_ablation_share_the_budget(name: str) -> None:
-    rows = trained(find_table(name))[: 4 if name == "unified-vs-separate" else None]
+    rows = trained(find_table(name))[: 4 if name.startswith("unified") else None]
     recipes = [load_recipe(row.recipe, row.overrides) for row in rows]
     assert len({recipe.training for recipe in recipes}) == 1
     assert {recipe.resize for recipe in recipes} == {"stretch"}
@@ -98,6 +99,15 @@ def test_every_method_of_the_line_is_there_unified_and_separate() -> None:
         assert f"{name.removesuffix(' separate')} separate" in rows
 
 
+def test_backbones_are_read_at_the_stages_of_the_registry() -> None:
+    for row in find_table("backbones").rows:
+        backbone = load_recipe(row.recipe, row.overrides).backbone
+        assert (backbone.name, backbone.stages) == (
+            row.name,
+            backbone_spec(row.name).default_stages,
+        )
+
+
 def test_overrides_go_below_a_row_and_those_of_one_row_above_it() -> None:
     table = find_table("class-aware").override(
         [
@@ -120,7 +130,7 @@ def test_peers_have_overrides_of_their_own() -> None:
     assert stfpm is not None
     assert cflow is not None
     assert (stfpm.epochs, stfpm.size, cflow.epochs, cflow.size) == (3, 96, 4, 96)
-    assert "then size 96, epochs 3" in stfpm.departs
+    assert stfpm.description == "3 epochs at 96x96 pixels"
     for text in ("speed=3", "epochs=many", "nobody:epochs=3", "epochs"):
         with pytest.raises(ConfigError):
             find_table("line").override((), [text])

@@ -198,7 +198,7 @@ def _remember(table: Table, chosen: Table, reasons: dict[str, str], place: Path)
 def _describe(row: Row) -> str:
     """The recipe of a row of ours, or how a peer departs from its paper."""
     if row.peer is not None:
-        return row.peer.departs
+        return row.peer.description
     recipe = load_recipe(row.recipe, row.overrides)
     changed = f" with {', '.join(row.overrides)}" if row.overrides else ""
     steps = f"{recipe.training.epochs} epochs, {recipe.backbone.name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,40 +16,38 @@ from mintad.system import replacing
 
 Pixels = NDArray[np.uint8]
 
-BRIGHTER, DARKER = 1.2, 0.8
 BLUR = 1 / 170
 """Sigma of the blur as a share of the longer side: 1.5 pixels of 256."""
-DEGREES = 5.0
-SESSION = "another session"
+
+
+class Shift(NamedTuple):
+    """Turns image and mask by `degrees`, then gives the image another light.
+
+    `light` takes `uint8 (H, W, 3)` and the image's number.
+    """
+
+    degrees: float = 0.0
+    light: Callable[[Pixels, int], Pixels] = lambda pixels, number: pixels
 
 
 def shifted(dataset: Dataset, kind: str, folder: Path) -> Dataset:
-    """The data set with its test images changed as `kind` says, written below `folder`.
-
-    "brighter" and "darker" scale the values by 1.2 and 0.8, "blurred" is a Gaussian of 1.5 pixels
-    at 256, "turned" turns by 5 degrees, the edges mirrored, image and mask alike. "another
-    session" is a camera set up anew: a warmer light, 10% darker, out of focus by half as much,
-    turned by 2 degrees, with noise.
-    """
-    change = SHIFTS[kind]
-    samples = []
-    for number, sample in enumerate(dataset):
-        if sample.split == "test":
-            samples.append(_written(sample, number, change, folder))
-        else:
-            samples.append(sample)
-    return Dataset(tuple(samples))
+    """The data set with its test images changed as `SHIFTS` says, written below `folder`."""
+    return Dataset(
+        tuple(
+            sample if sample.split == "train" else _written(sample, number, SHIFTS[kind], folder)
+            for number, sample in enumerate(dataset)
+        )
+    )
 
 
-def _written(sample: Sample, number: int, change: Change, folder: Path) -> Sample:
+def _written(sample: Sample, number: int, shift: Shift, folder: Path) -> Sample:
     image = folder / f"{number:06}.png"
     mask = None if sample.mask is None else folder / f"{number:06}_mask.png"
-    if not image.is_file() or (mask is not None and not mask.is_file()):
-        pixels = decode_image(sample.image)
-        if mask is not None and sample.mask is not None:
-            marked = decode_mask(sample.mask).astype(np.uint8) * 255
-            _save(change(marked[..., None].repeat(3, 2), True, number)[..., 0], mask)
-        _save(change(pixels, False, number), image)
+    if mask is not None and sample.mask is not None:
+        marked = decode_mask(sample.mask).astype(np.uint8) * 255
+        _save(_turn(marked, shift.degrees, Image.Resampling.NEAREST), mask)
+    turned = _turn(decode_image(sample.image), shift.degrees, Image.Resampling.BILINEAR)
+    _save(shift.light(turned, number), image)
     return replace(sample, image=image, mask=mask)
 
 
@@ -58,57 +56,43 @@ def _save(pixels: Pixels, place: Path) -> None:
         Image.fromarray(pixels).save(temporary, format="PNG")
 
 
-Change = Callable[[Pixels, bool, int], Pixels]
-"""Changes `uint8 (H, W, 3)`, an image or (True) a mask, the one of this number."""
+def _turn(pixels: Pixels, degrees: float, resampling: Image.Resampling) -> Pixels:
+    """`uint8 (H, W)` or `(H, W, 3)`, turned about its centre, its edges mirrored."""
+    if not degrees:
+        return pixels
+    height, width = pixels.shape[:2]
+    top, left = height // 4, width // 4
+    margins = ((top, top), (left, left), (0, 0))[: pixels.ndim]
+    padded = np.pad(pixels, margins, mode="symmetric")
+    turned = np.asarray(Image.fromarray(padded).rotate(degrees, resampling))
+    return turned[top : top + height, left : left + width]
 
 
-def _scaled(factor: float) -> Change:
-    def change(pixels: Pixels, is_mask: bool, number: int) -> Pixels:
-        return pixels if is_mask else _clipped(pixels.astype(np.float32) * np.float32(factor))
-
-    return change
+def _scaled(factor: float) -> Callable[[Pixels, int], Pixels]:
+    return lambda pixels, number: _clipped(pixels.astype(np.float32) * np.float32(factor))
 
 
-def _blurred(pixels: Pixels, is_mask: bool, number: int) -> Pixels:
-    return pixels if is_mask else _blur(pixels, BLUR)
-
-
-def _turned(pixels: Pixels, is_mask: bool, number: int) -> Pixels:
-    return _turn(pixels, DEGREES, is_mask)
-
-
-def _another_session(pixels: Pixels, is_mask: bool, number: int) -> Pixels:
-    turned = _turn(pixels, 2.0, is_mask)
-    if is_mask:
-        return turned
-    light = _blur(turned, BLUR / 2) * np.array([0.95, 0.9, 0.82], np.float32)
-    noise = np.random.default_rng(number).normal(0, 3, light.shape)
-    return _clipped(light + noise.astype(np.float32))
-
-
-def _blur(pixels: Pixels, share: float) -> Pixels:
+def _blurred(pixels: Pixels, share: float) -> Pixels:
     radius = share * max(pixels.shape[:2])
     return np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(radius)))
 
 
-def _turn(pixels: Pixels, degrees: float, is_mask: bool) -> Pixels:
-    height, width = pixels.shape[:2]
-    top, left = height // 4, width // 4
-    padded = np.pad(pixels, ((top, top), (left, left), (0, 0)), mode="symmetric")
-    filter_ = Image.Resampling.NEAREST if is_mask else Image.Resampling.BILINEAR
-    turned = np.asarray(Image.fromarray(padded).rotate(degrees, filter_))
-    return turned[top : top + height, left : left + width]
+def _another_light(pixels: Pixels, number: int) -> Pixels:
+    """Warmer, 10% darker, out of focus by half as much as "blurred", with noise."""
+    light = _blurred(pixels, BLUR / 2) * np.array([0.95, 0.9, 0.82], np.float32)
+    noise = np.random.default_rng(number).normal(0, 3, light.shape)
+    return _clipped(light + noise.astype(np.float32))
 
 
 def _clipped(values: NDArray[Any]) -> Pixels:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-SHIFTS: dict[str, Change] = {
-    "brighter": _scaled(BRIGHTER),
-    "darker": _scaled(DARKER),
-    "blurred": _blurred,
-    "turned": _turned,
-    SESSION: _another_session,
+SHIFTS = {
+    "brighter": Shift(light=_scaled(1.2)),
+    "darker": Shift(light=_scaled(0.8)),
+    "blurred": Shift(light=lambda pixels, number: _blurred(pixels, BLUR)),
+    "turned": Shift(degrees=5.0),
+    "another session": Shift(degrees=2.0, light=_another_light),
 }
 """The shifts by name."""

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -44,12 +46,15 @@ def preprocessing(peer: Peer) -> Preprocessing:
 
 def images_of(samples: Sequence[Sample], peer: Peer) -> Iterator[tuple[tuple[Sample, ...], Tensor]]:
     """Batches of samples with their images `float32 (B, 3, size, size)`."""
-    prepared = preprocessing(peer)
-    for batch in load_batches(samples, prepared, (), batch_size=peer.batch_size):
-        if peer.normalised:
-            yield batch.samples, torch.from_numpy(normalise(batch.images, prepared))
-        else:
-            yield batch.samples, torch.from_numpy(batch.images).permute(0, 3, 1, 2).float() / 255
+    for batch in load_batches(samples, preprocessing(peer), (), batch_size=peer.batch_size):
+        yield batch.samples, _inputs(batch.images, peer)
+
+
+def _inputs(images: NDArray[np.uint8], peer: Peer) -> Tensor:
+    """Prepared images `uint8 (B, size, size, 3)` as the peer's network takes them."""
+    if peer.normalised:
+        return torch.from_numpy(normalise(images, preprocessing(peer)))
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
 
 
 def fit(module: Any, samples: Sequence[Sample], peer: Peer, seed: int) -> None:
@@ -127,11 +132,8 @@ class _Prepared(Dataset[Tensor]):
         return len(self.samples)
 
     def __getitem__(self, number: int) -> Tensor:
-        prepared = preprocessing(self.peer)
-        image = prepare_image(decode_image(self.samples[number].image), prepared)[None]
-        if self.peer.normalised:
-            return torch.from_numpy(normalise(image, prepared))[0]
-        return torch.from_numpy(image)[0].permute(2, 0, 1).float() / 255
+        pixels = decode_image(self.samples[number].image)
+        return _inputs(prepare_image(pixels, preprocessing(self.peer))[None], self.peer)[0]
 
 
 class _Images(lightning.LightningDataModule):

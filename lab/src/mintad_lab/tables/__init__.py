@@ -1,23 +1,35 @@
-"""Every table of the papers and of the book, as data: one file a table.
+"""Every table of the papers and of the book, as data: one TOML file a table.
 
-A new table is a new file with a `TABLE` of the file's name, `-` in the place of `_`.
+A file holds the fields of `mintad_lab.experiment.table.Table`. `rows` maps names to what a row
+sets: `recipe`, `set` (overrides), `separate`, and what is printed of it elsewhere, by metric;
+`like` names a row that it is built on: one of `rows.toml`, a peer, or one above it. `unified`
+lists such rows that are taken as they are, with `apart` each once more with a model for each
+product. `cases` maps names to `kind`, `amount` and `published`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from pkgutil import iter_modules
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import resources
+from typing import Any
 
 from mintad.errors import ConfigError
-from mintad_lab.experiment.table import Table
+from mintad.metrics import METRICS
+from mintad_lab.experiment.table import Case, Row, Table
+from mintad_lab.peers.catalogue import PEERS
 
-__all__ = ["describe_tables", "find_table", "list_tables"]
+__all__ = ["describe_tables", "find_table", "list_tables", "shared_rows"]
+
+_SHARED = "rows"
 
 
 def list_tables() -> list[str]:
     """The names of all tables."""
-    names = [module.name for module in iter_modules(__path__) if module.name != "rows"]
-    return sorted(name.replace("_", "-") for name in names)
+    files = [file.name for file in resources.files(__name__).iterdir()]
+    names = {name.removesuffix(".toml") for name in files if name.endswith(".toml")}
+    return sorted(names - {_SHARED})
 
 
 def find_table(name: str) -> Table:
@@ -26,8 +38,19 @@ def find_table(name: str) -> Table:
         raise ConfigError(
             f"There is no table named {name!r}.", f"Choose one of: {', '.join(list_tables())}."
         )
-    table: Table = import_module(f"{__name__}.{name.replace('-', '_')}").TABLE
-    return table
+    content, shared = _read(name), shared_rows()
+    apart = content.pop("apart", False)
+    rows = list(_rows(content.pop("rows", {}), shared).values())
+    for row in (shared[unified] for unified in content.pop("unified", ())):
+        rows += [row, row.apart()] if apart else [row]
+    cases = [Case(case, **fields) for case, fields in content.pop("cases", {}).items()]
+    return Table(name, rows=tuple(rows), cases=tuple(cases) or (Case(),), **content)
+
+
+def shared_rows() -> dict[str, Row]:
+    """The rows that several tables share, by name: the peers, and those of `rows.toml`."""
+    peers = {name: Row(name, peer=peer) for name, peer in PEERS.items()}
+    return peers | _rows(_read(_SHARED), peers)
 
 
 def describe_tables() -> str:
@@ -39,3 +62,23 @@ def describe_tables() -> str:
         lines += [f"  cases: {', '.join(case.name for case in table.cases)}"]
         lines += [f"  rows: {', '.join(row.name for row in table.rows)}", ""]
     return "\n".join(lines).rstrip()
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((resources.files(__name__) / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _rows(content: Mapping[str, Mapping[str, Any]], known: Mapping[str, Row]) -> dict[str, Row]:
+    """The rows of a file, by name; those that are `known`, and those above, can be built on."""
+    rows: dict[str, Row] = {}
+    for name, fields in content.items():
+        more = {key: value for key, value in fields.items() if key not in ("like", "set", *METRICS)}
+        base = {**known, **rows}[fields["like"]] if "like" in fields else Row(name)
+        rows[name] = replace(
+            base,
+            name=name,
+            overrides=(*base.overrides, *fields.get("set", ())),
+            published={metric: fields[metric] for metric in METRICS if metric in fields},
+            **more,
+        )
+    return rows
