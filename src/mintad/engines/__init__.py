@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mintad.engines.engine import Engine, open_engine
+from mintad.lazy import lazy_names
 
 if TYPE_CHECKING:
     from mintad.engines.torch_engine import TorchEngine
 
 __all__ = ["Engine", "TorchEngine", "open_engine"]
 
-
-def __getattr__(name: str) -> Any:
-    if name != "TorchEngine":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from mintad.engines.torch_engine import TorchEngine
-
-    return TorchEngine
+__getattr__ = lazy_names(__name__, {"TorchEngine": "torch_engine"})

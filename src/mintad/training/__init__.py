@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mintad.lazy import lazy_names
 
 if TYPE_CHECKING:
     from mintad.training.recipe import Recipe, list_recipes, load_recipe
@@ -24,15 +25,12 @@ RUN_FILE = "run.json"
 CHECKPOINT = "checkpoint.ckpt"
 """The file that keeps the last finished epoch of a run that goes on."""
 
-_HOMES = {
-    "Recipe": "recipe",
-    "count_products": "run",
-    "list_recipes": "recipe",
-    "load_recipe": "recipe",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Recipe": "recipe",
+        "count_products": "run",
+        "list_recipes": "recipe",
+        "load_recipe": "recipe",
+    },
+)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from mintad.assembly import build_model
-from mintad.backbones import Backbone, BackboneConfig, create_backbone
+from mintad.backbones import create_backbone
 from mintad.data import Dataset, dataset_fingerprint
-from mintad.errors import ConfigError, DataError, MissingExtraError, WeightsError
+from mintad.errors import ConfigError, MissingExtraError, WeightsError
+from mintad.metrics import labelled_test
 from mintad.models import model_config
 from mintad.system import file_digest
-from mintad.training import Recipe, count_products, load_recipe
+from mintad.training import count_products, load_recipe
 from mintad_lab.experiment.cases import make_case
 from mintad_lab.experiment.table import Table, slug
 
 
 def check_table(table: Table, dataset: Dataset) -> dict[str, str]:
-    """Why rows lack something on this machine, by name.
+    """What rows lack on this machine, by name; builds each model once to see that it can be.
 
     Raises `ConfigError` for no row, two rows or cases of one folder, or a row that cannot be,
     which it names; `DataError` for images that will not do for a case.
@@ -28,17 +30,19 @@ def check_table(table: Table, dataset: Dataset) -> dict[str, str]:
     for case in table.cases:
         if case.kind != "shifted":  # it writes images, and any will do
             make_case(case, dataset, 0, Path())
-    checker = _Checker(dataset.train.products)
+    backbone = cache(create_backbone)
     reasons = {}
     for row in table.rows:
         if row.peer is not None:
             continue
         try:
-            missing = checker.missing(load_recipe(row.recipe, row.settings(0)))
+            recipe = load_recipe(row.recipe, row.settings(0))
+            model_config(recipe.model, recipe.switches)
+            build_model(recipe, dataset.train.products, backbone=backbone(recipe.backbone))
+        except (MissingExtraError, WeightsError) as error:
+            reasons[row.name] = str(error)
         except ConfigError as error:
             raise ConfigError(f"The row {row.name}: {error.problem}", error.mend) from None
-        if missing is not None:
-            reasons[row.name] = missing
     return reasons
 
 
@@ -48,18 +52,8 @@ def check_data(dataset: Dataset) -> str:
     Raises `DataError` for too few training images, no labelled test images, or a product that
     has only test images.
     """
-    good = dataset.good
-    count_products(good, dataset.train)
-    test = dataset.test.where(lambda sample: sample.label is not None)
-    strangers = sorted(set(test.products) - set(good.products))
-    if strangers or not len(test):
-        raise DataError(
-            f"The products {', '.join(strangers)} have no training images."
-            if strangers
-            else "There are no labelled test images.",
-            "Name folders that hold training and test images of each product, as in MVTec AD.",
-        )
-    samples = [*good, *test]
+    counts = count_products(dataset.good, dataset.train)
+    samples = [*dataset.good, *labelled_test(dataset, tuple(counts))]
     masks = sorted(
         f"{sample.product} {file_digest(sample.mask)}"
         for sample in samples
@@ -67,34 +61,6 @@ def check_data(dataset: Dataset) -> str:
     )
     lines = [dataset_fingerprint(samples), *masks]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-class _Checker:
-    """Checks recipes for the products of a data set; builds each backbone once."""
-
-    def __init__(self, products: Sequence[str]) -> None:
-        self.products = products
-        self.backbones: dict[BackboneConfig, Backbone | str] = {}
-
-    def missing(self, recipe: Recipe) -> str | None:
-        """Why a recipe cannot run here; builds its model once to see that its switches agree."""
-        model_config(recipe.model, recipe.switches)
-        backbone = self._backbone(recipe.backbone)
-        if isinstance(backbone, str):
-            return backbone
-        try:
-            build_model(recipe, self.products, backbone=backbone)
-        except (MissingExtraError, WeightsError) as error:
-            return str(error)
-        return None
-
-    def _backbone(self, config: BackboneConfig) -> Backbone | str:
-        if config not in self.backbones:
-            try:
-                self.backbones[config] = create_backbone(config)
-            except WeightsError as error:
-                self.backbones[config] = str(error)
-        return self.backbones[config]
 
 
 def _check_names(names: Sequence[str], what: str) -> None:
