@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 import typer
 
+import mintad
 import mintad.cli.app
 import mintad_lab.cli.app
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "lab/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
@@ -28,13 +32,20 @@ def blocks(language: str) -> list[tuple[str, str]]:
     ]
 
 
+def shell_lines(program: str) -> list[str]:
+    """Every call of a program in a shell block."""
+    lines = [line for _, content in blocks("sh") for line in content.splitlines()]
+    return sorted({line for line in lines if line.startswith(f"{program} ")})
+
+
 def command_lines(program: str) -> list[str]:
     """Every call of a program, in a shell block or between backticks."""
-    shell = [line for _, content in blocks("sh") for line in content.splitlines()]
     inline = [
         code for page in PAGES for code in re.findall(r"`([^`\n]+)`", page.read_text("utf-8"))
     ]
-    return sorted({line for line in shell + inline if line.startswith(f"{program} ")})
+    return sorted(
+        {*shell_lines(program), *(line for line in inline if line.startswith(f"{program} "))}
+    )
 
 
 @pytest.mark.parametrize(("page", "snippet"), blocks("python"))
@@ -80,10 +91,43 @@ APPS = {"mintad": mintad.cli.app.app, "mintad-lab": mintad_lab.cli.app.app}
 @pytest.mark.parametrize("line", [line for name in APPS for line in command_lines(name)])
 def test_a_command_exists_with_its_options(line: str) -> None:
     program, name, *words = shlex.split(line, comments=True)
-    commands = typer.main.get_command(APPS[program]).commands
-    assert name in commands
-    known = {option for parameter in commands[name].params for option in parameter.opts}
+    group = typer.main.get_command(APPS[program])
+    if name.startswith("--"):
+        assert name in {"--help", "--version"}
+        return
+    assert name in group.commands
+    known = {option for parameter in group.commands[name].params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known | {"--help"}
+
+
+@pytest.mark.parametrize(
+    "line", [line for name in APPS for line in shell_lines(name) if " --help" not in line]
+)
+def test_the_values_of_a_command_are_ones_that_it_takes(line: str) -> None:
+    """All arguments are there and of the right type; recipes, fields, engines and rows exist."""
+    pytest.importorskip("torch")
+    from mintad.data import LAYOUTS
+    from mintad.engines.engine import ENGINES
+    from mintad.metrics import find_profiles
+    from mintad_lab.cli.run import parse_seeds
+    from mintad_lab.tables import find_table
+
+    program, name, *words = shlex.split(line, comments=True)
+    command = typer.main.get_command(APPS[program]).commands[name]
+    values = command.make_context(name, words).params
+    assert values.get("layout", "auto") in LAYOUTS
+    engines = values.get("engine") or ()
+    for engine in [engines] if isinstance(engines, str) else engines:
+        assert engine.partition(":")[0] in [*ENGINES, "auto"]
+    if name in ("train", "demo"):
+        mintad.load_recipe(values["recipe"], values.get("set_") or ())
+    if name == "evaluate":
+        find_profiles(values["protocol"] or ())
+    if name == "run":
+        table = find_table(values["name"])
+        table = table.override(values["set_"] or (), values["peer_set"] or (), values["recipe"])
+        table.select([row for text in values["rows"] or () for row in text.split(",")])
+        parse_seeds(values["seeds"])
 
 
 @pytest.mark.parametrize("line", command_lines("make"))
