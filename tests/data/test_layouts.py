@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mintad.data import read
-from mintad.data.layouts import btad, folder, mvtec, visa
+from mintad.data.layouts import folder, visa
+from mintad.data.layouts.products import BTAD, MVTEC
 from mintad.errors import DataError
 
 
@@ -78,7 +79,7 @@ def test_mvtec_product_without_images(tmp_path, write):
         read(tmp_path)
     assert ".png" in caught.value.mend
     with pytest.raises(DataError, match="has no images"):
-        mvtec.read(tmp_path / "bolt")
+        MVTEC.read(tmp_path / "bolt")
 
 
 def test_mvtec_refuses_what_it_would_skip(tmp_path, write):
@@ -107,7 +108,7 @@ def test_mvtec_and_btad_side_by_side_are_refused(tmp_path, write):
 def test_a_defect_called_ok_does_not_make_it_btad(tmp_path, write):
     write("nut/train/good/a.png")
     write("nut/test/ok/a.png")
-    assert [sample.defect_type for sample in read(tmp_path)] == ["good", "ok"]
+    assert [sample.defect_type for sample in read(tmp_path, bad=["ok"])] == ["good", "ok"]
 
 
 def test_folder(tmp_path, write):
@@ -175,7 +176,7 @@ def test_btad(tmp_path, write, write_mask):
     with pytest.raises(DataError, match="02 has no images"):
         read(tmp_path)
     with pytest.raises(DataError, match="has no images"):
-        btad.read(tmp_path / "03/train/ok")
+        BTAD.read(tmp_path / "03/train/ok")
 
 
 VISA_HEADER = "object,split,label,image,mask\n"

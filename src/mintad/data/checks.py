@@ -6,8 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from mintad.data.decoding import (
     EmptyImageError,
     MissingImageError,
@@ -15,13 +13,10 @@ from mintad.data.decoding import (
     TruncatedImageError,
 )
 from mintad.data.examination import Examined, ImageFacts, MaskFacts
-from mintad.data.layouts.folders import list_folders, list_images
+from mintad.data.layouts.naming import sounds_good
 from mintad.data.problem import Kind, Problem
 from mintad.data.sample import Dataset
 from mintad.errors import ImageError
-
-FEW_GOOD_IMAGES = 8
-"""Fewer good training images than this are reported."""
 
 _ERROR_KINDS: dict[type[ImageError], Kind] = {
     MissingImageError: "missing",
@@ -30,9 +25,6 @@ _ERROR_KINDS: dict[type[ImageError], Kind] = {
     OversizedImageError: "too large",
 }
 _SHOWN_NAMES = 4
-_SIZE_FACTOR = 1.5
-_SIZE_DEVIATIONS = 5.0
-_DEVIATION_PER_MEDIAN_DISTANCE = 1.4826  # of a normal distribution
 
 
 def unreadable_files(examined: Iterable[Examined]) -> Iterator[Problem]:
@@ -59,13 +51,13 @@ def _duplicate(names: list[str], group: Sequence[Examined]) -> Problem:
     samples = [one.sample for one in group]
     products = sorted({sample.product for sample in samples})
     labels = {sample.label for sample in samples} - {None}
-    text = f"The same image is stored as {_listed(names)}"
+    text = f"The same image is stored as {listed(names)}"
     if len(products) > 1:
         return Problem(
             "error",
             "duplicate in two products",
             names[0],
-            f"{text}, in the products {_listed(products)}.",
+            f"{text}, in the products {listed(products)}.",
             "Keep it in the product it shows.",
         )
     if len(labels) > 1:
@@ -109,11 +101,11 @@ def mask_problems(examined: Iterable[Examined]) -> Iterator[Problem]:
                 "error",
                 "mask of another size",
                 str(sample.mask),
-                f"The mask {sample.mask} has {_pixels(mask.size)}, its image {sample.name} has "
-                f"{_pixels(image.size)}.",
+                f"The mask {sample.mask} has {in_pixels(mask.size)}, its image {sample.name} has "
+                f"{in_pixels(image.size)}.",
                 "Make the mask from this image, in the same size.",
             )
-        if mask.is_empty and sample.label == 1:
+        if mask.share == 0 and sample.label == 1:
             yield Problem(
                 "error",
                 "empty mask",
@@ -121,7 +113,7 @@ def mask_problems(examined: Iterable[Examined]) -> Iterator[Problem]:
                 f"The mask {sample.mask} of a defective image marks no pixel.",
                 "Mark the defect in white, or take the mask away.",
             )
-        if not mask.is_empty and sample.label == 0:
+        if mask.share > 0 and sample.label == 0:
             yield Problem(
                 "error",
                 "mask on good image",
@@ -132,29 +124,27 @@ def mask_problems(examined: Iterable[Examined]) -> Iterator[Problem]:
             )
 
 
-def masks_without_image(dataset: Dataset) -> Iterator[Problem]:
-    """Masks in a `ground_truth` folder, or beside masks in use, that belong to no sample."""
-    used = {sample.mask for sample in dataset} | {sample.image for sample in dataset}
-    folders: set[Path] = set()
-    for root in filter(Path.is_dir, dataset.roots):
-        for parent in (root, *list_folders(root)):
-            truth = parent / "ground_truth"
-            folders |= {truth, *list_folders(truth)}
-        folders |= {
-            sample.mask.parent
-            for sample in dataset
-            if sample.mask is not None and sample.mask.is_relative_to(root)
-        }
-    for folder in sorted(folders):
-        for path in list_images(folder):
-            if path not in used:
-                yield Problem(
-                    "warning",
-                    "mask without image",
-                    str(path),
-                    f"The mask {path} belongs to no image.",
-                    "Restore its image, give both the same name, or take the mask away.",
-                )
+def shared_masks(dataset: Dataset) -> Iterator[Problem]:
+    """Masks that several images have."""
+    owners: defaultdict[Path, list[str]] = defaultdict(list)
+    for sample in dataset:
+        if sample.mask is not None:
+            owners[sample.mask].append(sample.name)
+    for mask, names in owners.items():
+        if len(names) > 1:
+            yield Problem(
+                "warning",
+                "mask of several images",
+                str(mask),
+                f"The mask {mask} is that of {listed(names)}.",
+                "Give each image a mask of its own, with the image's name.",
+            )
+
+
+def left_out(dataset: Dataset) -> Iterator[Problem]:
+    """Images, masks and folders under the data's roots that were not read."""
+    for left in dataset.left_out:
+        yield Problem("warning", left.kind, str(left.path), left.message, left.mend)
 
 
 def label_contradictions(examined: Iterable[Examined]) -> Iterator[Problem]:
@@ -164,7 +154,7 @@ def label_contradictions(examined: Iterable[Examined]) -> Iterator[Problem]:
         problem = ""
         if sample.split == "train" and sample.label == 1:
             problem = "is for training but defective"
-        elif sample.label == 0 and sample.defect_type not in (None, "good"):
+        elif sample.label == 0 and not _is_good_type(sample.defect_type):
             problem = f"is called good but has the defect type {sample.defect_type}"
         elif sample.label == 1 and sample.defect_type == "good":
             problem = "is called defective but has the defect type good"
@@ -178,95 +168,18 @@ def label_contradictions(examined: Iterable[Examined]) -> Iterator[Problem]:
             )
 
 
-def too_few_good_images(examined: Iterable[Examined]) -> Iterator[Problem]:
-    """Products with less than `FEW_GOOD_IMAGES` readable good training images.
-
-    None or one is an error; none in the whole data set is a set for evaluation, and a warning.
-    """
-    counts: defaultdict[str, int] = defaultdict(int)
-    for one in examined:
-        sample = one.sample
-        is_good = sample.split == "train" and sample.label == 0
-        counts[sample.product] += is_good and isinstance(one.image, ImageFacts)
-    can_train = any(counts.values())
-    for product, count in counts.items():
-        if count == 0:
-            yield Problem(
-                "error" if can_train else "warning",
-                "no good images",
-                product,
-                f"The product {product} has no good training images.",
-                "Add some, at least 20 if you can, or use these data for evaluation alone.",
-            )
-        elif count < FEW_GOOD_IMAGES:
-            images = "1 good training image" if count == 1 else f"{count} good training images"
-            yield Problem(
-                "error" if count == 1 else "warning",
-                "few good images",
-                product,
-                f"The product {product} has only {images}.",
-                "Add more, at least 20 if you can.",
-            )
+def _is_good_type(defect_type: str | None) -> bool:
+    return defect_type in (None, "good") or sounds_good(defect_type)
 
 
-def unusual_sizes(examined: Iterable[Examined]) -> Iterator[Problem]:
-    """Images whose height or width is far from their product's median.
-
-    Far is a factor of more than 1.5, and more than 5 standard deviations (estimated from the
-    median distance) of the logarithm: where sizes vary much, much is allowed.
-    """
-    for product, group in _readable_by_product(examined).items():
-        sizes = np.array([facts.size for _, facts in group])  # (N, 2)
-        medians = np.median(sizes, axis=0)
-        distances = np.abs(np.log(sizes / medians))
-        spread = _DEVIATION_PER_MEDIAN_DISTANCE * np.median(distances, axis=0)
-        limits = np.maximum(np.log(_SIZE_FACTOR), _SIZE_DEVIATIONS * spread)
-        for index in np.flatnonzero((distances > limits).any(axis=1)):
-            name, facts = group[index]
-            usual = (int(medians[0]), int(medians[1]))
-            yield Problem(
-                "warning",
-                "unusual size",
-                name,
-                f"The image {name} has {_pixels(facts.size)}; those of {product} usually have "
-                f"about {_pixels(usual)}.",
-                "Check that it shows the same product from the same place.",
-            )
-
-
-def mixed_colour(examined: Iterable[Examined]) -> Iterator[Problem]:
-    """Products that have both grey and colour images."""
-    for product, group in _readable_by_product(examined).items():
-        grey = [name for name, facts in group if facts.is_grey]
-        colour = [name for name, facts in group if not facts.is_grey]
-        if grey and colour:
-            rarer = min(grey, colour, key=len)
-            yield Problem(
-                "warning",
-                "mixed grey and colour",
-                product,
-                f"The product {product} has {len(grey)} grey and {len(colour)} colour images; "
-                f"{'grey' if rarer is grey else 'colour'} are {_listed(rarer)}.",
-                "Take all images with the same camera settings, or make them all grey.",
-            )
-
-
-def _readable_by_product(
-    examined: Iterable[Examined],
-) -> dict[str, list[tuple[str, ImageFacts]]]:
-    groups: defaultdict[str, list[tuple[str, ImageFacts]]] = defaultdict(list)
-    for one in examined:
-        if isinstance(one.image, ImageFacts):
-            groups[one.sample.product].append((one.sample.name, one.image))
-    return groups
-
-
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
     shown = list(names[:_SHOWN_NAMES])
     if len(names) > _SHOWN_NAMES:
         shown.append(f"{len(names) - _SHOWN_NAMES} more")
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def _pixels(size: tuple[int, int]) -> str:
+def in_pixels(size: tuple[int, int]) -> str:
+    """A size (height, width) in words."""
     return f"{size[1]} x {size[0]} pixels"

@@ -46,6 +46,7 @@ from mintad.data.formats.raster import (
     turned,
 )
 from mintad.data.formats.tiff import open_tiff
+from mintad.data.listing import IMAGE_SUFFIXES, is_folder, list_images
 from mintad.data.sample import ImageSource, MemoryImage
 from mintad.data.sources import (
     SHRINK,
@@ -81,14 +82,6 @@ MAX_PIXELS = 200_000_000
 LONGEST_SIDE = 65_500
 """The longest side of an image that is decoded, in pixels: as much as JPEG can have."""
 
-IMAGE_SUFFIXES = frozenset(
-    {
-        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".bmp", ".dib"),
-        *(".tif", ".tiff", ".btf", ".webp", ".pbm", ".pgm", ".ppm", ".pnm"),
-    }
-)
-"""The endings, in lower case, by which image files are recognised in folders."""
-
 _BYTES_PER_PIXEL = 8
 _READERS: dict[str, Callable[[bytes, str], Opened]] = {
     "png": open_png,
@@ -123,7 +116,7 @@ def decode_mask(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> NDArray
     """
     if isinstance(source, MemoryImage) and isinstance(source.content, np.ndarray):
         return binarise(_pixels_in_memory(source.name, source.content, max_pixels).max(axis=2), 255)
-    if isinstance(source, Path) and source.is_dir():
+    if isinstance(source, Path) and is_folder(source):
         return _united(source, max_pixels)
     return decode_mask_bytes(
         read_bytes(source, max_pixels), source_name(source), max_pixels=max_pixels
@@ -131,8 +124,7 @@ def decode_mask(source: ImageSource, *, max_pixels: int = MAX_PIXELS) -> NDArray
 
 
 def _united(folder: Path, max_pixels: int) -> NDArray[np.bool_]:
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
-    masks = [decode_mask(file, max_pixels=max_pixels) for file in files]
+    masks = [decode_mask(file, max_pixels=max_pixels) for file in list_images(folder)]
     if not masks:
         raise EmptyImageError(
             f"The folder {folder} holds no mask.", "Put the masks of its image there."

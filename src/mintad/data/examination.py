@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mintad.data.decoding import decode_image, decode_mask, pixel_digest
+from mintad.data.decoding import decode_mask, picture_in_hand, pixel_digest
 from mintad.data.sample import Sample
 from mintad.errors import ImageError
 
@@ -17,19 +17,26 @@ _GREY_SIDE = 256
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """Height and width in pixels, the digest of the pixels, and whether all of them are grey."""
+    """Height and width in pixels, the digest of the pixels, and whether all of them are grey.
+
+    `brightest`, `hidden` and `pages` are what decoding noticed: see `Picture`.
+    """
 
     size: tuple[int, int]
     digest: str
     is_grey: bool
+    brightest: int | None = None
+    hidden: bool = False
+    pages: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class MaskFacts:
-    """Height and width in pixels, and whether no pixel is marked."""
+    """Height and width in pixels, and which part of the pixels, and of the border, is marked."""
 
     size: tuple[int, int]
-    is_empty: bool
+    share: float
+    border_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +48,27 @@ class Examined:
     mask: MaskFacts | ImageError | None
 
 
-def examine(sample: Sample, max_pixels: int) -> Examined:
+def examine(sample: Sample, max_pixels: int, bit_depth: int | None = None) -> Examined:
     """Decode the image and the mask of a sample, and keep their facts."""
-    return Examined(sample, _examine_image(sample, max_pixels), _examine_mask(sample, max_pixels))
+    image = _examine_image(sample, max_pixels, bit_depth)
+    return Examined(sample, image, _examine_mask(sample, max_pixels))
 
 
-def _examine_image(sample: Sample, max_pixels: int) -> ImageFacts | ImageError:
+def _examine_image(
+    sample: Sample, max_pixels: int, bit_depth: int | None
+) -> ImageFacts | ImageError:
     try:
-        pixels = decode_image(sample.image, max_pixels=max_pixels)
+        with picture_in_hand(sample.image, max_pixels=max_pixels, bit_depth=bit_depth) as picture:
+            return ImageFacts(
+                picture.pixels.shape[:2],
+                pixel_digest(picture.pixels),
+                _is_grey(picture.pixels),
+                picture.brightest,
+                picture.hidden,
+                picture.pages,
+            )
     except ImageError as error:
         return error
-    height, width, _ = pixels.shape
-    return ImageFacts((height, width), pixel_digest(pixels), _is_grey(pixels))
 
 
 def _examine_mask(sample: Sample, max_pixels: int) -> MaskFacts | ImageError | None:
@@ -63,7 +79,8 @@ def _examine_mask(sample: Sample, max_pixels: int) -> MaskFacts | ImageError | N
     except ImageError as error:
         return error
     height, width = mask.shape
-    return MaskFacts((height, width), not mask.any())
+    border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+    return MaskFacts((height, width), float(mask.mean()), float(border.mean()))
 
 
 def _is_grey(pixels: NDArray[np.uint8]) -> bool:

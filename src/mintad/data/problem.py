@@ -15,7 +15,10 @@ Kind = Literal[
     "duplicate in train and test",
     "duplicate in two products",
     "duplicate with two labels",
+    "left out",
     "mask without image",
+    "mask of several images",
+    "mask of most of the picture",
     "defect without mask",
     "mask of another size",
     "empty mask",
@@ -25,6 +28,11 @@ Kind = Literal[
     "few good images",
     "unusual size",
     "mixed grey and colour",
+    "unused bits",
+    "more bits than said",
+    "several pages",
+    "transparent everywhere",
+    "odd product",
 ]
 """What can be wrong, in words for tables and filters."""
 

@@ -70,12 +70,29 @@ class Batch:
         return f"Batch({len(self)} images, {self.images.shape[1]} x {self.images.shape[2]})"
 
 
+LeftOutKind = Literal["left out", "mask without image"]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Files under a data folder that were not read: one, or `count` below the folder `path`.
+
+    `message` names them, `mend` says what to do; both are full sentences.
+    """
+
+    path: Path
+    count: int
+    kind: LeftOutKind
+    message: str
+    mend: str
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """Samples of one or many products, in a fixed order.
 
-    `roots` are the folders and files they were read from, all of them; a part of a data set has
-    none.
+    `roots` are the folders and files they were read from, all of them, and `left_out` is what
+    was found there and not read; a part of a data set has neither.
 
     >>> dataset = mintad.read("data")
     >>> len(dataset.good), len(dataset.test)
@@ -86,6 +103,7 @@ class Dataset:
 
     samples: tuple[Sample, ...]
     roots: tuple[Path, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)

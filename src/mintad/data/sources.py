@@ -44,7 +44,7 @@ def read_bytes(source: ImageSource, max_pixels: int | None = None) -> bytes:
         return source.content
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        with open(os.open(source, flags | getattr(os, "O_CLOEXEC", 0)), "rb") as file:  # noqa: PTH123
+        with open(os.open(source, flags | getattr(os, "O_CLOEXEC", 0)), "rb") as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise MissingImageError(

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mintad.data.decoding import IMAGE_SUFFIXES
-from mintad.data.layouts.folders import is_hidden
+from mintad.data.listing import IMAGE_SUFFIXES, is_hidden
 from mintad.errors import DataError, MintadError
 from mintad.inspection.inspector import Inspection, Inspector
 from mintad.inspection.overlays import is_overlay, write_overlay

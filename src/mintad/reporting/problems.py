@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mintad.data import Dataset
 from mintad.data.problem import Problem
-from mintad.system.words import counted
+from mintad.system.words import counted, printable
 
 OTHER = "Other files"
 
@@ -20,12 +20,24 @@ def problems_text(dataset: Dataset, problems: Sequence[Problem]) -> str:
     The last line counts them.
     """
     blocks = [
-        "\n".join([f"{product}: {_counted(group)}", *map(_lines, group)])
+        "\n".join([f"{_on_one_line(product)}: {_counted(group)}", *map(_lines, group)])
         for product, group in group_by_product(dataset, problems).items()
     ]
     products = counted(len(dataset.products), "product")
     total = f"{counted(len(dataset), 'image')} of {products}: {_counted(problems)}"
     return "\n\n".join([*blocks, total])
+
+
+def left_out_text(dataset: Dataset) -> str:
+    """One line that says how many files were not read, and how to see which; "" for none."""
+    count = sum(left.count for left in dataset.left_out)
+    if not count:
+        return ""
+    places = counted(len(dataset.left_out), "place")
+    return (
+        f"{counted(count, 'file')} in {places} under the data were left out, the first: "
+        f"{_on_one_line(dataset.left_out[0].message)} `mintad validate` lists them all."
+    )
 
 
 def group_by_product(dataset: Dataset, problems: Sequence[Problem]) -> dict[str, list[Problem]]:
@@ -57,7 +69,13 @@ def group_by_product(dataset: Dataset, problems: Sequence[Problem]) -> dict[str,
 
 def _lines(problem: Problem) -> str:
     head = f"  {problem.severity}: "
-    return f"{head}{problem.message}\n" + textwrap.indent(problem.mend, " " * len(head))
+    message, mend = (_on_one_line(text) for text in (problem.message, problem.mend))
+    return f"{head}{message}\n" + textwrap.indent(mend, " " * len(head))
+
+
+def _on_one_line(text: str) -> str:
+    """The text as a terminal shows it; a line break in a file's name begins no new line."""
+    return printable(text.replace("\n", "\\n").replace("\t", "\\t"))
 
 
 def _counted(problems: Sequence[Problem]) -> str:

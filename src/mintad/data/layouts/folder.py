@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mintad.data.layouts.folders import list_folders, list_images, no_images
+from mintad.data.layouts.naming import no_images, product_name
+from mintad.data.listing import list_folders, list_images
 from mintad.data.sample import Sample
 from mintad.errors import DataError
+
+PLACES = "PRODUCT/*.png"
+"""Where images are read from."""
 
 _SPLITS = frozenset({"train", "test"})
 
@@ -36,7 +40,7 @@ def read(root: Path) -> list[Sample]:
 def _read_product(folder: Path) -> list[Sample]:
     images = list_images(folder)
     if not images:
-        raise no_images(folder, "PRODUCT/*.png")
+        raise no_images(folder, PLACES)
     for inner in list_folders(folder):
         if list_images(inner):
             raise DataError(
@@ -44,5 +48,5 @@ def _read_product(folder: Path) -> list[Sample]:
                 "clear.",
                 "Keep the images of each product directly in one folder named after it.",
             )
-    product = folder.resolve().name
+    product = product_name(folder)
     return [Sample(product, "train", image) for image in images]

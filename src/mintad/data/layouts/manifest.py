@@ -1,8 +1,9 @@
 """A manifest: a CSV or Parquet table with a row per image.
 
 Columns: product, split (train or test) and image, and if wanted label (0 or good, 1 or defective,
-empty for unknown), defect_type and mask. Paths are relative to the table's folder. Without a
-label a training image is good; of a test image a mask or a defect type tells, else it is unknown.
+empty for unknown), defect_type and mask. Paths are relative to the table's folder; a mask may be a
+folder of masks. Without a label a training image is good; of a test image a mask or a defect type
+tells, else it is unknown.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from mintad.data.layouts.tables import read_rows
+from mintad.data.layouts.naming import sounds_good
+from mintad.data.layouts.tables import place_of, read_rows
+from mintad.data.listing import is_file
 from mintad.data.sample import Sample, Split
 from mintad.errors import DataError
 
@@ -22,7 +25,7 @@ _LABELS = {"0": 0, "good": 0, "1": 1, "defective": 1}
 
 def detect(root: Path) -> bool:
     """Whether the root is a `.csv` or `.parquet` file."""
-    return root.is_file() and root.suffix.lower() in (".csv", ".parquet")
+    return is_file(root) and root.suffix.lower() in (".csv", ".parquet")
 
 
 def read(root: Path) -> list[Sample]:
@@ -51,10 +54,10 @@ def _sample(table: Path, number: int, row: dict[str, str]) -> Sample:
     return Sample(
         product=row["product"],
         split=cast(Split, split),
-        image=table.parent / row["image"],
+        image=place_of(table.parent, row["image"]),
         label=label,
         defect_type=row.get("defect_type") or named,
-        mask=table.parent / mask if mask else None,
+        mask=place_of(table.parent, mask) if mask else None,
     )
 
 
@@ -73,6 +76,11 @@ def _label(table: Path, number: int, row: dict[str, str], split: str) -> int | N
     if split == "train":
         return 0
     if defect_type := row.get("defect_type"):
+        if defect_type != "good" and sounds_good(defect_type):
+            problem = (
+                f"has defect_type '{defect_type}' and no label, which leaves open if it is good"
+            )
+            raise _row_error(table, number, problem, "Give it a label, 0 or 1")
         return int(defect_type != "good")
     return 1 if row.get("mask") else None
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from mintad.data.layouts.tables import read_rows
+from mintad.data.layouts.tables import place_of, read_rows
+from mintad.data.listing import is_file
 from mintad.data.sample import Sample, Split
 from mintad.errors import DataError
 
@@ -20,12 +21,12 @@ _LABELS = {"normal": 0, "anomaly": 1}
 
 def detect(root: Path) -> bool:
     """Whether the root holds VisA's table."""
-    return any((root / place).is_file() for place in _PLACES)
+    return any(is_file(root / place) for place in _PLACES)
 
 
 def read(root: Path) -> list[Sample]:
     """All samples, by product, split and file. Raises `DataError` naming table and row."""
-    table = next((root / place for place in _PLACES if (root / place).is_file()), None)
+    table = next((root / place for place in _PLACES if is_file(root / place)), None)
     if table is None:
         raise DataError(
             f"The folder {root} has no split_csv/1cls.csv.",
@@ -50,8 +51,8 @@ def _sample(root: Path, table: Path, number: int, row: dict[str, str]) -> Sample
     return Sample(
         product=row["object"],
         split=cast(Split, row["split"]),
-        image=root / row["image"],
+        image=place_of(root, row["image"]),
         label=label,
         defect_type="anomaly" if label else "good",
-        mask=root / row["mask"] if row["mask"] else None,
+        mask=place_of(root, row["mask"]) if row["mask"] else None,
     )
