@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mintad.bundle import Bundle, load
-from mintad.data import Dataset, Problem, read
+from mintad.data import MAX_PIXELS, Dataset, Problem, read
 from mintad.data import validate as find_problems
 from mintad.errors import MissingExtraError
 from mintad.inspection import Inspector
@@ -67,15 +67,16 @@ def evaluate(
     *,
     give_product: bool = False,
     engine: str | None = None,
+    max_pixels: int | None = None,
     protocols: Sequence[str | Profile] = (),
     progress: Progress | None = None,
 ) -> Evaluation:
     """The seven metrics of `bundle` on the test images of `data`, run by `engine`.
 
     The model recognises the product of each image unless `give_product`. `engine` is what
-    `mintad.engines.open_engine` takes. `protocols` are profiles, or their names, under which the
-    same predictions are measured too; "all" is every one. Raises `MintadError` for what the
-    caller can mend.
+    `mintad.engines.open_engine` takes, `max_pixels` is the limit of an image in place of the
+    bundle's. `protocols` are profiles, or their names, under which the same predictions are
+    measured too; "all" is every one. Raises `MintadError` for what the caller can mend.
 
     >>> evaluation = mintad.evaluate("run", "data")
     >>> sorted(evaluation.metrics.products)
@@ -86,7 +87,7 @@ def evaluate(
     from mintad.metrics import evaluate as run
 
     return run(
-        Inspector(bundle, engine=engine),
+        Inspector(bundle, engine=engine, max_pixels=max_pixels),
         as_dataset(data),
         protocols=protocols,
         give_product=give_product,
@@ -101,6 +102,7 @@ def report(
     *,
     give_product: bool = False,
     engine: str | None = None,
+    max_pixels: int | None = None,
     examples: int = 6,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -120,21 +122,34 @@ def report(
         as_dataset(data),
         Path(out),
         engine=engine,
+        max_pixels=max_pixels,
         examples=examples,
         give_product=give_product,
         progress=progress,
     )
 
 
-def validate(data: DataInput, *, progress: Progress | None = None) -> list[Problem]:
+def validate(
+    data: DataInput,
+    *,
+    max_pixels: int | None = None,
+    bit_depth: int | None = None,
+    progress: Progress | None = None,
+) -> list[Problem]:
     """All problems of a data set, errors first; an empty list for a clean one.
 
-    Every image and mask is read once.
+    Every image and mask is read once. `max_pixels` is the limit of an image, `bit_depth` says how
+    many bits images hold that are stored with 16: both as the recipe's fields.
 
     >>> mintad.validate("data")
     []
     """
-    return find_problems(as_dataset(data), progress=progress)
+    return find_problems(
+        as_dataset(data),
+        max_pixels=MAX_PIXELS if max_pixels is None else max_pixels,
+        bit_depth=bit_depth,
+        progress=progress,
+    )
 
 
 def export(

@@ -90,7 +90,8 @@ def build_model(
         texts = embed_products(config.text_encoder, products, config.template)
     if backbone is None:
         backbone = create_backbone(recipe.backbone)
-    preprocessing = backbone.preprocessing(recipe.resize)
+    limits = {"max_pixels": recipe.max_pixels, "bit_depth": recipe.bit_depth}
+    preprocessing = backbone.preprocessing(recipe.resize).model_copy(update=limits)
     shape = backbone.shape(preprocessing.height, preprocessing.width)
     model = _model(
         recipe.model,

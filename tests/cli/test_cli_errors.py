@@ -75,7 +75,7 @@ def train(command: Command, tiny_recipe: Path, tmp_path: Path) -> Command:
 
 BAD_IMAGES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "truncated": (truncated_png, "is truncated"),
-    "text": (text_png, "is not a PNG, JPEG, BMP, TIFF or WebP image"),
+    "text": (text_png, "is not a PNG, JPEG, BMP, TIFF, WebP or PNM image"),
     "huge": (huge_png, "30000 x 30000"),
 }
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forms import png
+from PIL import Image
 
 from mintad.data import MemoryImage, Problem, Sample, read, validate
 from mintad.data.sample import Dataset
@@ -223,3 +225,72 @@ def test_a_problem_reads_as_a_sentence():
     assert str(problem) == "error: The image a.png is empty. Copy it again."
     with pytest.raises(AttributeError):
         problem.name = "b.png"  # type: ignore[misc]
+
+
+def deep_images(root: Path, brightest: int, colour: bool = False) -> Path:
+    for number in range(8):
+        rng = np.random.default_rng(number)
+        values = rng.integers(0, brightest + 1, (12, 16, 3) if colour else (12, 16))
+        values.flat[0] = brightest
+        place = root / f"nut/{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(png(values, "rgb" if colour else "grey", 16))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("brightest", "depth"), [(1023, 10), (1024, 12), (4095, 12), (4096, 14), (16383, 14)]
+)
+@pytest.mark.parametrize("colour", [False, True])
+def test_sixteen_bits_of_which_the_upper_ones_are_unused(tmp_path, brightest, depth, colour):
+    dataset = read(deep_images(tmp_path, brightest, colour))
+    (problem,) = validate(dataset)
+    assert (problem.severity, problem.kind, problem.name) == ("warning", "unused bits", "nut")
+    assert f"The 8 16-bit images of nut never exceed {brightest}" in problem.message
+    assert f"--set bit_depth={depth}" in problem.mend
+    assert validate(dataset, bit_depth=depth) == []
+
+
+def test_sixteen_bits_in_use_are_no_problem(tmp_path):
+    dataset = read(deep_images(tmp_path, 16384))
+    assert validate(dataset) == []
+    (problem,) = validate(dataset, bit_depth=12)
+    assert problem.kind == "more bits than said"
+    assert "reaches 16384" in problem.message
+
+
+def test_several_pages_and_ignored_alpha(tmp_path, paint):
+    (tmp_path / "nut").mkdir()
+    for number in range(8):
+        first, second = (Image.fromarray(paint(seed)) for seed in (number, 100 + number))
+        if number < 3:
+            options = {"save_all": True, "append_images": [second]}
+            first.save(tmp_path / f"nut/{number}.tif", **options)
+        else:
+            first.putalpha(0 if number < 5 else 255)
+            first.save(tmp_path / f"nut/{number}.png")
+    problems = {problem.kind: problem.message for problem in validate(read(tmp_path))}
+    assert problems.keys() == {"several pages", "transparent everywhere"}
+    assert "Of 3 images of nut only the first" in problems["several pages"]
+    assert "2 images of nut with an alpha of 0" in problems["transparent everywhere"]
+    assert "3.png and" in problems["transparent everywhere"]
+
+
+def test_inverted_masks_are_counted(mvtec_tree):
+    for product, count in (("nut", 2), ("bolt", 1)):
+        for number in range(count):
+            place = mvtec_tree / f"{product}/ground_truth/crack/{number:03d}_mask.png"
+            Image.fromarray(255 - np.asarray(Image.open(place))).save(place)
+    nut, bolt = sorted(validate(read(mvtec_tree)), key=lambda p: p.name, reverse=True)
+    assert nut.kind == bolt.kind == "mask of most of the picture"
+    assert "2 of 2 masks of nut" in nut.message
+    assert "94%" in nut.message
+    assert "1 of 2 masks of bolt" in bolt.message
+    assert "000_mask.png" in bolt.message
+
+
+def test_a_large_defect_inside_the_picture_is_no_inverted_mask(mvtec_tree, write):
+    mask = np.zeros((12, 16), np.uint8)
+    mask[1:-1, 1:-1] = 255
+    write("line/nut/ground_truth/crack/000_mask.png", mask)
+    assert validate(read(mvtec_tree)) == []

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from mintad.data import read
+from mintad.data import Dataset, read, validate
 from mintad.errors import DataError, MissingExtraError
 
 HEADER = "product,split,image,label,defect_type,mask\n"
@@ -130,3 +130,80 @@ def test_an_empty_manifest(tmp_path):
         read(table_of(tmp_path, HEADER))
     with pytest.raises(DataError, match="no column product, split, image; it has none"):
         read(table_of(tmp_path, ""))
+
+
+ROWS = [
+    ("nut", "train", "images/a.png", ""),
+    ("nut", "test", "images/b.png", "crack"),
+    ("nut", "test", "images/ü, oder.png", "good"),
+]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_csv_as_other_programs_write_it(tmp_path, separator, encoding, end):
+    header = ["Product", " split ", "IMAGE", "Defect_Type"]
+    lines = [separator.join(f'"{cell}"' for cell in row) for row in [header, *ROWS]]
+    (tmp_path / "plant.csv").write_bytes((end.join(lines) + end + end).encode(encoding))
+    dataset = read(tmp_path / "plant.csv")
+    assert [(s.split, s.label, s.defect_type) for s in dataset] == [
+        ("train", 0, "good"),
+        ("test", 1, "crack"),
+        ("test", 0, "good"),
+    ]
+    assert dataset.samples[2].image == tmp_path / "images/ü, oder.png"
+
+
+def test_paths_with_backslashes_and_dots(tmp_path, write):
+    write("images/deep/a.png")
+    write(r"images/odd\\name.png")
+    rows = [r"nut,train,images\deep\a.png", r"nut,train,.\images\deep\..\deep\a.png"]
+    rows += [r"nut,train,images/odd\\name.png", "nut,train,./images/deep/../deep/a.png"]
+    (tmp_path / "tables").mkdir()
+    dataset = read(table_of(tmp_path, "\n".join(["product,split,image", *rows]) + "\n"))
+    assert all(sample.image.is_file() for sample in dataset)
+    assert dataset.samples[0].image == tmp_path / "images/deep/a.png"
+    row = r"nut,train,..\images\deep\a.png"
+    (sample,) = read(table_of(tmp_path / "tables", f"product,split,image\n{row}\n"))
+    assert sample.image.samefile(tmp_path / "images/deep/a.png")
+
+
+def test_a_cell_too_many_is_an_error(tmp_path):
+    path = table_of(tmp_path, "product,split,image\nnut,train,a.png\nnut,train,b, c.png\n")
+    with pytest.raises(DataError, match=r"Row 2 .* has 4 cells, its header 3") as caught:
+        read(path)
+    assert "double quotes" in caught.value.mend
+
+
+def test_a_column_twice_is_an_error(tmp_path):
+    path = table_of(tmp_path, "product,split,image,Image\nnut,train,a.png,b.png\n")
+    with pytest.raises(DataError, match="the column image twice"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["OK", "Good", "normal", "no defect"])
+def test_a_defect_type_that_sounds_good_needs_a_label(tmp_path, name):
+    with pytest.raises(DataError, match=f"Row 1 .* has defect_type '{name}' and no label"):
+        read(table_of(tmp_path, f"product,split,image,defect_type\nnut,test,a.png,{name}\n"))
+    row = f"product,split,image,defect_type,label\nnut,test,a.png,{name},0\n"
+    (sample,) = read(table_of(tmp_path, row))
+    assert (sample.label, sample.defect_type) == (0, name)
+
+
+def test_a_mask_may_be_a_folder(tmp_path, write_mask, write):
+    write("a.png")
+    write_mask("masks/a/1.png")
+    row = "product,split,image,mask\nnut,test,a.png,masks/a\n"
+    (sample,) = read(table_of(tmp_path, row))
+    assert sample.label == 1
+    assert sample.mask == tmp_path / "masks/a"
+    assert [p.kind for p in validate(Dataset((sample,)))] == ["no good images"]
+
+
+def test_a_table_that_may_not_be_read_or_is_a_folder(tmp_path):
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(DataError, match="no images in a known layout"):
+        read(tmp_path / "folder.csv")
+    with pytest.raises(DataError, match="is not a manifest"):
+        read(tmp_path / "folder.csv", layout="manifest")

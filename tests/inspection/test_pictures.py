@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -37,11 +36,9 @@ def written_overlay(
     inspection = Inspection(
         name=str(file), score=1.0, anomaly_map=anomaly_map, size=image.shape[:2], box=box
     )
-    bundle = SimpleNamespace(manifest=SimpleNamespace(preprocessing=Preprocessing()))
 
     class Inspector:
-        def __init__(self) -> None:
-            self.bundle = bundle
+        preprocessing = Preprocessing()
 
         def __call__(self, files: list[Path], product: str | None) -> list[Inspection]:
             return [inspection]

@@ -90,7 +90,7 @@ class FeatureCache:
         return _table(digests, shards, shape)
 
     def _folder(self, backbone: Backbone, preprocessing: Preprocessing) -> Path:
-        kept = preprocessing.model_dump(mode="json", exclude={"max_pixels"})
+        kept = preprocessing.model_dump(mode="json", exclude={"max_pixels"}, exclude_none=True)
         key = json.dumps([FORMAT, backbone.digest(), kept], sort_keys=True)
         return self.directory / "features" / hashlib.sha256(key.encode()).hexdigest()[:32]
 

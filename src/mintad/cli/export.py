@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mintad.cli.options import BundlePath, Layout
+from mintad.cli.options import Bad, BundlePath, Good, Layout
 
 
 class Format(StrEnum):
@@ -38,13 +38,15 @@ def export(
         list[Precision], typer.Option(help="float32 is always made; others are added to it.")
     ] = [Precision.float32],  # noqa: B006
     layout: Layout = "auto",
+    good: Good = None,
+    bad: Bad = None,
 ) -> None:
     """Write a bundle's network as ONNX or OpenVINO, checked against torch, into the bundle."""
     import mintad
 
     exported = mintad.export(
         bundle,
-        mintad.read(*data, layout=layout),
+        mintad.read(*data, layout=layout, good=good or (), bad=bad or ()),
         formats=[kind.value for kind in to],
         precisions=[kind.value for kind in precision],
     )

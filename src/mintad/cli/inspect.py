@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mintad.cli.options import BundlePath, Engine
+from mintad.cli.options import BundlePath, Engine, MaxPixels
 from mintad.system.words import counted, printable
 
 
@@ -23,6 +23,7 @@ def inspect(
         str | None, typer.Option(help="The product of these images; recognised without it.")
     ] = None,
     engine: Engine = None,
+    max_pixels: MaxPixels = None,
     batch_size: Annotated[
         int, typer.Option(min=1, help="Images at a time; 1 gives each its answer soonest.")
     ] = 16,
@@ -37,7 +38,7 @@ def inspect(
     listing = list_images(paths)
     for sentence in listing.passed_over:
         typer.echo(printable(f"warning: {sentence}"), err=True)
-    inspector = Inspector(bundle, engine=engine, batch_size=batch_size)
+    inspector = Inspector(bundle, engine=engine, batch_size=batch_size, max_pixels=max_pixels)
     failed = without_heatmap = 0
     place = None if no_heatmaps else out
     for line in inspect_images(inspector, listing.images, product=product, out=place):

@@ -15,6 +15,17 @@ Data = Annotated[
     ),
 ]
 Layout = Annotated[str, typer.Option(help="How the data is laid out; auto finds out.")]
+Good = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A further name of folders with good images."),
+]
+Bad = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A name that sounds good but is that of a defect."),
+]
+MaxPixels = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Refuse images with more pixels than this.")
+]
 Recipe = Annotated[str, typer.Option(help="A recipe's name, or a TOML file.")]
 Overrides = Annotated[
     list[str] | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mintad.cli.options import BundlePath, Data, Engines, JsonFile, Layout
+from mintad.cli.options import Bad, BundlePath, Data, Engines, Good, JsonFile, Layout
 from mintad.errors import BundleError, DataError
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ def parity(
     data: Data,
     engine: Engines = None,
     layout: Layout = "auto",
+    good: Good = None,
+    bad: Bad = None,
     most: Annotated[
         int | None, typer.Option(min=1, help="At most so many images, evenly chosen.")
     ] = None,
@@ -48,7 +50,7 @@ def parity(
             f"The bundle {opened.path} holds no two engines to compare on this machine.",
             "Add graphs to it with `mintad export`.",
         )
-    dataset = read(*data, layout=layout)
+    dataset = read(*data, layout=layout, good=good or (), bad=bad or ())
     samples = [
         sample
         for sample in (dataset.test.samples or dataset.train.samples)

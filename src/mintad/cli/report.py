@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mintad.cli.options import BundlePath, Data, Engine, GiveProduct, Layout
+from mintad.cli.options import Bad, BundlePath, Data, Engine, GiveProduct, Good, Layout, MaxPixels
 from mintad.cli.progress import progress_bar
 
 
@@ -16,7 +16,10 @@ def report(
     data: Data,
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
     layout: Layout = "auto",
+    good: Good = None,
+    bad: Bad = None,
     engine: Engine = None,
+    max_pixels: MaxPixels = None,
     examples: Annotated[
         int, typer.Option(min=0, help="Worst false alarms and misses per product.")
     ] = 6,
@@ -25,13 +28,14 @@ def report(
     """Evaluate a bundle and write one self-contained HTML page of the results."""
     import mintad
 
-    dataset = mintad.read(*data, layout=layout)
+    dataset = mintad.read(*data, layout=layout, good=good or (), bad=bad or ())
     with progress_bar() as progress:
         mintad.report(
             bundle,
             dataset,
             out,
             engine=engine,
+            max_pixels=max_pixels,
             examples=examples,
             give_product=give_product,
             progress=progress,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mintad.cli.options import Cache, Data, Layout, Overrides, Recipe
+from mintad.cli.options import Bad, Cache, Data, Good, Layout, Overrides, Recipe
 from mintad.cli.progress import progress_bar, resume_hint
 from mintad.system.words import counted
 
@@ -19,6 +19,8 @@ def train(
     set_: Overrides = None,
     seed: Annotated[int | None, typer.Option(help="Short for --set seed=N.")] = None,
     layout: Layout = "auto",
+    good: Good = None,
+    bad: Bad = None,
     cache: Cache = None,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Compute the features anew in every epoch.")
@@ -29,13 +31,17 @@ def train(
 ) -> None:
     """Train one model over all products from their good images."""
     import mintad
+    from mintad.reporting.problems import left_out_text
 
     overrides = list(set_ or []) + ([] if seed is None else [f"seed={seed}"])
-    dataset = mintad.read(*data, layout=layout)
-    good = dataset.good
+    dataset = mintad.read(*data, layout=layout, good=good or (), bad=bad or ())
+    images = dataset.good
     typer.echo(
-        f"{counted(len(good), 'good training image')} of {counted(len(good.products), 'product')}"
+        f"{counted(len(images), 'good training image')} of "
+        f"{counted(len(images.products), 'product')}"
     )
+    if left_out := left_out_text(dataset):
+        typer.echo(left_out)
     with progress_bar() as progress, resume_hint(out, "the same command with --resume"):
         bundle = mintad.train(
             dataset,

@@ -2,7 +2,13 @@
 
 from mintad.data.decoding import MAX_PIXELS, decode_image, decode_mask, image_digest
 from mintad.data.layouts.cifar10 import cifar10_split
-from mintad.data.loading import dataset_fingerprint, image_digests, load_batches
+from mintad.data.loading import (
+    dataset_fingerprint,
+    image_digests,
+    load_batches,
+    load_image,
+    load_prepared,
+)
 from mintad.data.preprocessing import (
     Preprocessing,
     content_box,
@@ -11,7 +17,7 @@ from mintad.data.preprocessing import (
     prepare_mask,
 )
 from mintad.data.reading import LAYOUTS, read
-from mintad.data.sample import Batch, Dataset, ImageSource, MemoryImage, Sample, Split
+from mintad.data.sample import Batch, Dataset, ImageSource, LeftOut, MemoryImage, Sample, Split
 from mintad.data.validation import Problem, validate
 
 __all__ = [
@@ -20,6 +26,7 @@ __all__ = [
     "Batch",
     "Dataset",
     "ImageSource",
+    "LeftOut",
     "MemoryImage",
     "Preprocessing",
     "Problem",
@@ -33,6 +40,8 @@ __all__ = [
     "image_digest",
     "image_digests",
     "load_batches",
+    "load_image",
+    "load_prepared",
     "normalise",
     "prepare_image",
     "prepare_mask",

@@ -9,9 +9,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from mintad.data.decoding import decode_image, image_digest
+from mintad.data.decoding import decode_image, image_digest, picture_in_hand
 from mintad.data.preprocessing import Preprocessing, prepare_image
-from mintad.data.sample import Batch, Sample
+from mintad.data.sample import Batch, ImageSource, Sample
 from mintad.system.threads import core_count, map_ahead
 
 
@@ -34,8 +34,7 @@ def load_batches(
     numbers = {product: number for number, product in enumerate(products)}
 
     def load(sample: Sample) -> tuple[Sample, NDArray[np.uint8]]:
-        image = decode_image(sample.image, max_pixels=preprocessing.max_pixels)
-        return sample, prepare_image(image, preprocessing)
+        return sample, load_prepared(sample.image, preprocessing)[0]
 
     loaded = map_ahead(load, samples, workers=workers, ahead=2 * batch_size + workers)
     while chunk := list(islice(loaded, batch_size)):
@@ -44,6 +43,24 @@ def load_batches(
             images=np.stack([image for _, image in chunk]),  # (B, h, w, 3)
             products=np.array([numbers.get(sample.product, -1) for sample, _ in chunk], np.int64),
         )
+
+
+def load_image(source: ImageSource, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """The image `uint8 (H, W, 3)`, decoded within the limits that its preprocessing states."""
+    return decode_image(
+        source, max_pixels=preprocessing.max_pixels, bit_depth=preprocessing.bit_depth
+    )
+
+
+def load_prepared(
+    source: ImageSource, preprocessing: Preprocessing
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """The prepared image `uint8 (h, w, 3)`, and the height and width that it had before."""
+    with picture_in_hand(
+        source, max_pixels=preprocessing.max_pixels, bit_depth=preprocessing.bit_depth
+    ) as picture:
+        height, width, _ = picture.pixels.shape
+        return prepare_image(picture.pixels, preprocessing), (height, width)
 
 
 def image_digests(samples: Iterable[Sample], *, workers: int | None = None) -> list[str]:

@@ -23,8 +23,8 @@ class Preprocessing(BaseModel):
 
     `height` and `width` are in pixels. `resize` "stretch" fills the input whatever the image's
     aspect; "pad" keeps the aspect and centres the image on the mean colour. `mean` and `std` are
-    per channel (RGB) in units of 0 to 255; the default is ImageNet's. `max_pixels` is the decoding
-    limit.
+    per channel (RGB) in units of 0 to 255; the default is ImageNet's. `max_pixels` and `bit_depth`
+    are those of `decode_image`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +36,7 @@ class Preprocessing(BaseModel):
     mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     std: tuple[float, float, float] = (58.395, 57.12, 57.375)
     max_pixels: int = Field(default=MAX_PIXELS, ge=1)
+    bit_depth: int | None = Field(default=None, ge=9, le=15)
 
     @field_validator("mean")
     @classmethod

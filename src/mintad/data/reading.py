@@ -103,8 +103,15 @@ def _split_root(root: str | Path) -> tuple[str, Path]:
         name, equals, path = root.partition("=")
         is_named = equals and name and not set(name) & set("/\\") and not os.path.lexists(root)
         if is_named:
-            return name, Path(path).expanduser()
-    return "", Path(root).expanduser()
+            return name, _at_home(path)
+    return "", _at_home(root)
+
+
+def _at_home(path: str | Path) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # there is no home, or no such user
+        return Path(path)
 
 
 def _read_root(path: Path, layout: str, naming: Naming) -> tuple[list[Sample], tuple[LeftOut, ...]]:
@@ -119,6 +126,10 @@ def _read_root(path: Path, layout: str, naming: Naming) -> tuple[list[Sample], t
             f"The path {path} cannot be read: {getattr(error, 'strerror', None) or error}.",
             "Give a folder or a manifest that this user may read.",
         ) from None
+    normal = Path(os.path.normpath(path))
+    if ".." in path.parts and not (normal.exists() and normal.samefile(path)):
+        normal = path.resolve()  # it goes back from where a link leads
+    path = normal
     chosen = _choose(path, layout, naming)
     samples = chosen.read(path, naming)
     left = find_left_out(path, samples, chosen.places) if is_folder(path) else ()

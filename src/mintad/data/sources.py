@@ -12,8 +12,8 @@ from mintad.data.sample import ImageSource, MemoryImage
 from mintad.errors import ImageError
 
 SHRINK = (
-    "Save it smaller; or raise the limit if you trust its source: --max-pixels to validate and "
-    "inspect, --set max_pixels=N to train."
+    "Save it smaller; or raise the limit if you trust its source, with --set max_pixels=N to train "
+    "and --max-pixels N to inspect, evaluate, report and validate."
 )
 """What to do about an image above the limit of pixels."""
 

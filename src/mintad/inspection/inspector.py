@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mintad.bundle import Bundle, RawPrediction, load
-from mintad.data import content_box, decode_image, prepare_image
+from mintad.data import content_box, load_prepared
 from mintad.decisions import ScoreScale
 from mintad.engines.engine import Engine, open_engine
 from mintad.errors import ConfigError, ImageError
@@ -75,6 +75,7 @@ class Inspector:
     result of an image does not depend on its neighbours in the batch. `engine` is what
     `open_engine` takes; with `batch_size=1` each image gets the whole machine and its result
     comes as soon as it can, for cameras, while larger batches give the most images per second.
+    `max_pixels` is the limit of an image in place of the bundle's.
 
     >>> inspector = mintad.Inspector("run")
     >>> inspector
@@ -92,6 +93,7 @@ class Inspector:
         engine: str | None = None,
         batch_size: int = 16,
         workers: int = 2,
+        max_pixels: int | None = None,
     ) -> None:
         if batch_size < 1:
             raise ConfigError(
@@ -100,6 +102,9 @@ class Inspector:
             )
         self.bundle = bundle if isinstance(bundle, Bundle) else load(bundle)
         self.engine: Engine = open_engine(self.bundle, engine, live=batch_size == 1)
+        self.preprocessing = self.bundle.manifest.preprocessing
+        if max_pixels is not None:
+            self.preprocessing = self.preprocessing.model_copy(update={"max_pixels": max_pixels})
         self.batch_size = batch_size
         self.workers = workers
         products = self.bundle.manifest.products
@@ -156,17 +161,14 @@ class Inspector:
     def _read(self, pair: tuple[ImageInput, str | None]) -> _Item:
         image, product = pair
         name = image_name(image)
-        preprocessing = self.bundle.manifest.preprocessing
         try:
-            decoded = decode_image(image_source(image), max_pixels=preprocessing.max_pixels)
-            size = (decoded.shape[0], decoded.shape[1])
-            pixels = prepare_image(decoded, preprocessing)
+            pixels, size = load_prepared(image_source(image), self.preprocessing)
         except ImageError as error:
             return _Item(name, product, error=str(error))
         except Exception as error:  # whatever is given as an image must not end the stream
             why = f"{type(error).__name__}: {error}".rstrip(".: ")
             return _Item(name, product, error=f"{name} cannot be read as an image: {why}.")
-        return _Item(name, product, pixels, size, content_box(size, preprocessing))
+        return _Item(name, product, pixels, size, content_box(size, self.preprocessing))
 
     def _inspect(self, batch: list[_Item]) -> list[Inspection]:
         readable = [item for item in batch if item.pixels is not None]

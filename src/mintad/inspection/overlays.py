@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image, PngImagePlugin
 
-from mintad.data import Preprocessing, decode_image
+from mintad.data import Preprocessing, load_image
 from mintad.errors import StorageError
 from mintad.inspection.heatmap import HEATMAP_RANGE, overlay
 from mintad.inspection.inspector import Inspection
@@ -59,7 +59,7 @@ def write_overlay(
             f"{place} is not a heatmap of {file}, so it was not overwritten.",
             "Move it away, or name another folder for the heatmaps.",
         )
-    image = decode_image(file, max_pixels=preprocessing.max_pixels)
+    image = load_image(file, preprocessing)
     drawn = overlay(image, inspection.anomaly_map, *HEATMAP_RANGE, box=inspection.box)
     mark = PngImagePlugin.PngInfo()
     mark.add_text(MARK, digest)

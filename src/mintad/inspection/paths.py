@@ -70,7 +70,7 @@ def inspect_images(
         heatmap = warning = None
         if out is not None and inspection.error is None:
             try:
-                preprocessing = inspector.bundle.manifest.preprocessing
+                preprocessing = inspector.preprocessing
                 heatmap = str(write_overlay(inspection, file, out, preprocessing))
             except (MintadError, OSError, MemoryError) as error:
                 warning = f"The heatmap was not written: {str(error) or type(error).__name__}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mintad.data import Dataset, Sample, decode_mask
+from mintad.data import MAX_PIXELS, Dataset, Sample, decode_mask
 from mintad.errors import DataError
 from mintad.metrics.evaluation_config import EvaluationConfig, evaluation_config
 from mintad.metrics.metric_table import MetricTable
@@ -203,7 +203,7 @@ def sample_mask(sample: Sample, size: tuple[int, int]) -> NDArray[np.bool_] | No
         return np.zeros(size, np.bool_)
     if sample.mask is None:
         return None
-    mask = decode_mask(sample.mask)
+    mask = decode_mask(sample.mask, max_pixels=max(MAX_PIXELS, size[0] * size[1]))
     if mask.shape != size:
         raise DataError(
             f"The mask {sample.mask} has {mask.shape[1]}x{mask.shape[0]} pixels, "

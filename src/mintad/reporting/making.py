@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mintad.data import Dataset, decode_image
+from mintad.data import Dataset, load_image
 from mintad.inspection import Inspector
 from mintad.metrics import Evaluation, evaluate, inspect_samples, sample_mask
 from mintad.reporting.contents import Example, ReportData, pick_examples
@@ -25,6 +25,7 @@ def make_report(
     out: Path,
     *,
     engine: str | None = None,
+    max_pixels: int | None = None,
     examples: int = 6,
     give_product: bool = False,
     progress: Progress | None = None,
@@ -33,7 +34,7 @@ def make_report(
 
     The product of an image is recognised by the model unless `give_product`.
     """
-    inspector = Inspector(bundle, engine=engine)
+    inspector = Inspector(bundle, engine=engine, max_pixels=max_pixels)
     evaluation = evaluate(
         inspector,
         dataset,
@@ -71,7 +72,7 @@ def _examples(
         assert inspection.anomaly_map is not None
         assert inspection.score is not None
         assert sample.label is not None
-        image = decode_image(sample.image)
+        image = load_image(sample.image, inspector.preprocessing)
         size = (image.shape[0], image.shape[1])
         shown.append(
             Example(

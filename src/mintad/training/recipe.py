@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mintad.backbones import BackboneConfig
+from mintad.data import MAX_PIXELS
 from mintad.errors import ConfigError
 
 
@@ -35,7 +36,8 @@ class TrainingConfig(BaseModel):
 class Recipe(BaseModel):
     """What is trained: the method with its switches, the features it sees, and the steps.
 
-    `export` adds to the bundle the graph that runs without torch.
+    `max_pixels` is the most that an image may have; `bit_depth` says how many bits images hold
+    that are stored with 16. `export` adds to the bundle the graph that runs without torch.
 
     >>> recipe = mintad.load_recipe("fast")
     >>> recipe
@@ -49,6 +51,8 @@ class Recipe(BaseModel):
     switches: dict[str, Any] = {}
     backbone: BackboneConfig
     resize: Literal["stretch", "pad"] = "stretch"
+    max_pixels: int = Field(default=MAX_PIXELS, ge=1)
+    bit_depth: int | None = Field(default=None, ge=9, le=15)
     training: TrainingConfig
     export: bool = True
     seed: int = 0
