@@ -6,6 +6,7 @@ from mintad.metrics.evaluation import (
     evaluate,
     evaluate_parts,
     inspect_samples,
+    labelled_test,
     sample_mask,
 )
 from mintad.metrics.evaluation_config import EvaluationConfig
@@ -35,6 +36,7 @@ __all__ = [
     "headings",
     "image_metrics",
     "inspect_samples",
+    "labelled_test",
     "list_profiles",
     "rank",
     "roc_curve",

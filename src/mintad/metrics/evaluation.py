@@ -112,7 +112,7 @@ def evaluate_parts(
     inspections: list[Inspection] = []
     for inspector, dataset in parts:
         known = dataset.products if allow_unknown else inspector.products
-        part = _labelled_test(dataset, known)
+        part = labelled_test(dataset, known)
         manifests.append(inspector.bundle.manifest)
         samples += part
         inspections += _measure(meters, inspector, part, give_product, progress)
@@ -168,7 +168,7 @@ def _measure(
     return inspections
 
 
-def _labelled_test(dataset: Dataset, known: Sequence[str]) -> list[Sample]:
+def labelled_test(dataset: Dataset, known: Sequence[str]) -> list[Sample]:
     """The labelled test images. Raises `DataError` for none, or a product that is not `known`."""
     samples = [sample for sample in dataset.test if sample.label is not None]
     if not samples:
