@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from mintad.metrics import image_metrics, rank, roc_curve
-from mintad.metrics.curves import Ranking, overlap_area
+from mintad.metrics.curves import (
+    Ranking,
+    UndefinedError,
+    f1_max,
+    overlap_area,
+    overlap_area_at,
+)
 
 Labelled = list[tuple[float, int]]
 
@@ -94,6 +100,55 @@ def test_overlap_area_by_hand() -> None:
     )
     assert area_of([1.0, 0.0], [0.0, 5.0]) == pytest.approx(1.0, abs=1e-12)  # perfect
     assert area_of([3.0], [9.0]) == pytest.approx(0.15, abs=1e-12)  # one score for all
+
+
+FIVE_SCORES = Ranking(
+    scores=np.array([5.0, 4.0, 3.0, 2.0, 1.0]),
+    positives=np.array([0.0, 2.0, 1.0, 1.0, 0.0]),
+    negatives=np.array([2.0, 0.0, 1.0, 3.0, 4.0]),
+    lowest=1.0,
+    highest=5.0,
+    overlaps=np.array([0.0, 0.5, 0.25, 0.25, 0.0]),
+)
+
+
+@pytest.mark.parametrize(
+    ("scale", "limit", "expected"),
+    [
+        # Below 0.6 lie the rates 0.2, 0.2 and 0.3 with the overlaps 0, 0.5 and 0.75; 0.6 does not.
+        ("limit", 0.6, 0.0625 / 0.6),
+        ("last", 0.6, 0.0625 / 0.3),
+        ("span", 0.6, 0.0625 / 0.1),
+        ("last", 0.25, 0.0),  # two points at one rate
+    ],
+)
+def test_overlap_area_at_thresholds_by_hand(scale: str, limit: float, expected: float) -> None:
+    thresholds = np.array([0.5, 1.5, 2.5, 3.5, 4.5])
+    area = overlap_area_at(FIVE_SCORES, thresholds, limit, scale)
+    assert area == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("scale", "limit", "thresholds"),
+    [
+        ("last", 0.2, [0.5, 4.5]),  # no point
+        ("span", 0.2, [0.5, 4.5]),
+        ("last", 0.25, [0.5, 4.5]),  # one
+        ("span", 0.25, [3.5, 4.5]),  # two at one rate, which span nothing
+        ("last", 0.25, [5.5, 6.5]),  # two without any alarm
+    ],
+)
+def test_too_few_thresholds_leave_no_overlap_area(
+    scale: str, limit: float, thresholds: list[float]
+) -> None:
+    with pytest.raises(UndefinedError, match="fewer than two thresholds"):
+        overlap_area_at(FIVE_SCORES, np.array(thresholds), limit, scale)
+
+
+def test_f1_at_thresholds_counts_what_lies_above_them() -> None:
+    # Above 4 lie two good ones; above 3 two defective ones too; above 2 three of each.
+    for thresholds, expected in (([4.0], 0.0), ([3.0], 4 / 8), ([2.0], 6 / 10), ([4.0, 2.0], 0.6)):
+        assert f1_max(FIVE_SCORES, np.array(thresholds)) == expected
 
 
 def area_of(overlaps: list[float], negatives: list[float]) -> float:

@@ -70,7 +70,9 @@ def test_protocols_say_how_far_each_metric_moved():
     }
     (reference,) = find_profiles([])
     own = reference.model_copy(update={"name": "own", "defines": ("i_ap",)})
-    config = EvaluationConfig(evaluation_size=(8, 8), product_given=False, scores="raw", images=2)
+    config = EvaluationConfig(
+        bundles=1, evaluation_size=(8, 8), product_given=False, scores="raw", images=2
+    )
     macro, pooled, star = protocols_text(
         Evaluation(tables, (reference, own), config, (), ())
     ).split("\n\n")

@@ -15,21 +15,22 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CALIBRATED = "calibrated per product on good training images"
-RAW = "raw: the product was neither given nor recognised"
+_CALIBRATED = "calibrated per product on good training images"
+_RAW = "raw: the product was neither given nor recognised"
 
 
 class EvaluationConfig(BaseModel):
     """What an evaluation measured, and how.
 
     `evaluation_size` (height, width) is that of the maps in pixels. `product_accuracy` is the
-    share of images whose product was recognised; None where none was asked for. What several
-    `bundles` do not agree on, or what is not known, is None.
+    share of images that were inspected as their own product: 1 where it was given, None where
+    none was recognised or each product has a bundle. What several `bundles` do not agree on, or
+    what is not known, is None.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    bundles: int = 1
+    bundles: int
     bundle_created: str | None = None
     model: str | None = None
     recipe: str | None = None
@@ -83,7 +84,7 @@ def evaluation_config(
         resize=_shared(preprocessing.resize for preprocessing in prepared),
         product_given=give_product,
         product_accuracy=right / len(products) if comparable else None,
-        scores=CALIBRATED if named else RAW,
+        scores=_CALIBRATED if named else _RAW,
         images=len(products),
         mintad=_shared(manifest.mintad for manifest in manifests),
     )
