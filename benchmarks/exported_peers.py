@@ -25,12 +25,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 from PIL import Image
 
-from mintad.engines.openvino_engine import compile_graph
 from mintad.engines.speed import resident_memory
-from mintad.system.streams import Inputs, Streams, stream_options
+from mintad.system.openvino_runtime import (
+    Inputs,
+    Streams,
+    compile_model,
+    openvino,
+    stream_options,
+)
 from mintad.system.threads import core_count
 
 PEERS = {
@@ -82,7 +86,12 @@ def export_ours(products: int, folder: Path) -> Path:
 def open_graph(file: Path, precision: str, streams: int, cache: str = "") -> tuple[Streams, Inputs]:
     """A graph for one image at a time, and an image of noise, with no product told to mintad's."""
     options = stream_options(streams, precision) | ({"CACHE_DIR": cache} if cache else {})
-    compiled = compile_graph(file, None, options, batch=1)
+    model = openvino.Core().read_model(file)
+    shapes = {port: port.partial_shape for port in model.inputs}
+    for shape in shapes.values():
+        shape[0] = 1
+    model.reshape(shapes)
+    compiled = compile_model(model, options)
     rng = np.random.default_rng(0)
     image: list[np.ndarray] = []
     for port in compiled.inputs:
@@ -92,7 +101,7 @@ def open_graph(file: Path, precision: str, streams: int, cache: str = "") -> tup
             image.append(rng.integers(0, 256, [*port.shape], np.uint8))
         else:
             image.append(rng.random([*port.shape], np.float32))
-    return Streams(compiled, streams, image), image
+    return Streams(compiled, streams), image
 
 
 def measure(files: list[Path], precision: str, seconds: float) -> dict[str, float]:

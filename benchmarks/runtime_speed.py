@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
-from openvino import opset13 as ops
 
 from _bundle import open_bundle
 from mintad.bundle import Bundle
 from mintad.cli.doctor import describe_machine
 from mintad.engines.engine import engine_names
 from mintad.engines.speed import Speed, measure_apart
+from mintad.system.openvino_runtime import openvino
 from mintad.system.processor import has_bfloat16
 
 SIZE = 2048
@@ -33,10 +32,10 @@ HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
 def matrix_rate(hint: str, seconds: float = 3.0) -> float:
     """Operations per second of one product of two `SIZE` square matrices, the best of many."""
-    left = ops.parameter([SIZE, SIZE], np.float32)
+    left = openvino.opset13.parameter([SIZE, SIZE], np.float32)
     right = np.random.default_rng(0).standard_normal((SIZE, SIZE)).astype(np.float32)
-    product = ops.matmul(left, ops.constant(right), False, False)
-    model = openvino.Model([ops.reduce_sum(product, [0, 1])], [left])
+    product = openvino.opset13.matmul(left, openvino.opset13.constant(right), False, False)
+    model = openvino.Model([openvino.opset13.reduce_sum(product, [0, 1])], [left])
     request = (
         openvino.Core()
         .compile_model(

@@ -170,14 +170,11 @@ def export(
     [('onnx', 'float32'), ('openvino', 'float32')]
     """
     try:
-        from mintad.exporting.good_images import MOST_FOR_INT8, MOST_IMAGES, calibration_images
-        from mintad.exporting.graphs import export_bundle
+        from mintad.exporting import export_graphs
     except ModuleNotFoundError as error:
         raise MissingExtraError("Exporting", "train") from error
     opened = bundle if isinstance(bundle, Bundle) else load(bundle)
-    most = MOST_FOR_INT8 if "int8" in precisions else MOST_IMAGES
-    good = calibration_images(opened.manifest, as_dataset(data), most)
-    return export_bundle(opened, good, formats=formats, precisions=precisions)
+    return export_graphs(opened, as_dataset(data), formats=formats, precisions=precisions)
 
 
 def as_dataset(data: DataInput) -> Dataset:

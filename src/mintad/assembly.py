@@ -21,7 +21,7 @@ from mintad.backbones import (
 from mintad.bundle import Bundle
 from mintad.data import Preprocessing
 from mintad.errors import BundleError
-from mintad.features import FeatureShape
+from mintad.features import Features, FeatureShape
 from mintad.models import AnomalyModel, TextConfig, create_model, model_class, model_config
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ BACKBONE_FILE = "backbone.safetensors"
 class Network(nn.Module):
     """Normalisation, backbone and model: what is trained, and what an engine has to run.
 
-    Features are not rounded to half precision here, as those of the cache and of the engine
-    torch are.
+    Features are not rounded to half precision here, as those of the cache are.
     """
 
     mean: Tensor
@@ -61,7 +60,10 @@ class Network(nn.Module):
     def forward(self, images: Tensor, products: Tensor) -> dict[str, Tensor]:
         """Images `uint8 (B, h, w, 3)` and products `int64 (B,)`, -1 = recognise; named outputs."""
         normalised = (images.float() - self.mean) / self.std  # (B, h, w, 3)
-        features = self.backbone(normalised.permute(0, 3, 1, 2))
+        return self.outputs(self.backbone(normalised.permute(0, 3, 1, 2)), products)
+
+    def outputs(self, features: Features, products: Tensor) -> dict[str, Tensor]:
+        """The same from what the backbone makes of the images."""
         prediction = self.model.predict(features, products)
         outputs = {"anomaly_map": prediction.anomaly_map, "raw_score": prediction.raw_score}
         if prediction.product_logits is not None:

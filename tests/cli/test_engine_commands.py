@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 
 from mintad.bundle import Bundle, RawPrediction, load
-from mintad.engines import engine
+from mintad.engines import Engine, open_engine, parity
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -40,20 +40,19 @@ def test_parity_holds_and_is_written(
 def test_parity_fails_where_an_engine_says_something_else(
     command: Command, exported_run: Path, tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = engine.open_engine
-
     class Off:
-        def __init__(self, right: engine.Engine) -> None:
+        def __init__(self, right: Engine) -> None:
             self.right = right
 
         def predict(self, images: np.ndarray, products: np.ndarray) -> RawPrediction:
             raw = self.right.predict(images, products)
             return raw._replace(anomaly_map=raw.anomaly_map * 1.01)
 
-    def opened(bundle: Bundle, name: str) -> engine.Engine:
-        return Off(real(bundle, name)) if name == "onnx:float32" else real(bundle, name)
+    def opened(bundle: Bundle, name: str) -> Engine:
+        engine = open_engine(bundle, name)
+        return Off(engine) if name == "onnx:float32" else engine
 
-    monkeypatch.setattr(engine, "open_engine", opened)
+    monkeypatch.setattr(parity, "open_engine", opened)
     status, out, _ = command("parity", exported_run, tree, "--most", 4)
     assert status == 1
     lines = {line.split()[0]: line for line in out.splitlines()}

@@ -14,11 +14,17 @@ from numpy.typing import NDArray
 pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 
-from mintad.bundle import RawPrediction, load
-from mintad.engines import choice, open_engine
-from mintad.engines import engine as engines
+from mintad.bundle import Bundle, GraphEntry, RawPrediction, load
+from mintad.engines import (
+    choice,
+    default_engine,
+    engine_names,
+    open_engine,
+    register_engine,
+    registry,
+    resolve_engine,
+)
 from mintad.engines.deviation import deviation, macro_auroc
-from mintad.engines.engine import default_engine, engine_names
 from mintad.errors import BundleError, ConfigError, MissingExtraError
 from mintad.inspection import Inspector
 
@@ -38,27 +44,27 @@ def test_an_inspector_without_torch_gives_what_torch_gives(
     engine: str, exported_run: Path, images: list[Path]
 ) -> None:
     expected = Inspector(exported_run, engine="torch")(images)
-    found = Inspector(exported_run, engine=engine)(images)
-    for one, other in zip(expected, found, strict=True):
-        assert (one.name, one.product, one.size) == (other.name, other.product, other.size)
-        assert other.raw_score == pytest.approx(one.raw_score, rel=1e-3)
-        assert one.anomaly_map is not None
-        tolerance = 1e-3 * float(np.abs(one.anomaly_map).max())
-        np.testing.assert_allclose(other.anomaly_map, one.anomaly_map, atol=tolerance)
+    inspections = Inspector(exported_run, engine=engine)(images)
+    for right, other in zip(expected, inspections, strict=True):
+        assert (right.name, right.product, right.size) == (other.name, other.product, other.size)
+        assert other.raw_score == pytest.approx(right.raw_score, rel=1e-3)
+        assert right.anomaly_map is not None
+        tolerance = 1e-3 * float(np.abs(right.anomaly_map).max())
+        np.testing.assert_allclose(other.anomaly_map, right.anomaly_map, atol=tolerance)
 
 
 @pytest.mark.parametrize("engine", ["openvino:float32", "openvino"])
 def test_openvino_gives_the_same_bits_whatever_the_batch(
     engine: str, exported_run: Path, images: list[Path]
 ) -> None:
-    found = [
+    scores = [
         [
             result.raw_score
             for result in Inspector(exported_run, engine=engine, batch_size=n)(images)
         ]
         for n in (2, 5, 16)
     ]
-    assert found[0] == found[1] == found[2]
+    assert scores[0] == scores[1] == scores[2]
 
 
 def test_the_default_is_openvino_where_there_is_a_graph(exported_run: Path, run: Path) -> None:
@@ -69,7 +75,7 @@ def test_the_default_is_openvino_where_there_is_a_graph(exported_run: Path, run:
 def test_without_graph_and_torch_the_error_says_what_to_do(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "find_spec", lambda _: None)
+    monkeypatch.setattr(registry, "find_spec", lambda _: None)
     with pytest.raises(BundleError, match="mintad export"):
         default_engine(load(run))
     with pytest.raises(MissingExtraError, match=r"mintad\[onnx\]"):
@@ -110,7 +116,8 @@ def test_torch_is_never_imported(exported_run: Path, images: list[Path]) -> None
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    expected = [f"{one.product} {one.score}" for one in Inspector(exported_run)(images[:2])]
+    inspections = Inspector(exported_run)(images[:2])
+    expected = [f"{inspection.product} {inspection.score}" for inspection in inspections]
     assert done.stdout.split("\n")[:-1] == expected
 
 
@@ -122,9 +129,9 @@ def test_damaged_inputs_in_the_stream_get_an_error_and_it_goes_on(
     huge = np.broadcast_to(np.zeros(3, np.uint8), (20_000, 20_000, 3))
     inputs = [images[0], cut, np.zeros((0, 8, 3), np.uint8), huge, np.zeros((8, 8, 5), np.uint8)]
     inspector = Inspector(exported_run, engine="openvino", batch_size=2)
-    found = list(inspector([*inputs, images[1], images[0]]))  # type: ignore[list-item]
-    assert [one.error is None for one in found] == [True, *[False] * 4, True, True]
-    assert found[0].raw_score == found[-1].raw_score
+    results = list(inspector([*inputs, images[1], images[0]]))  # type: ignore[list-item]
+    assert [result.error is None for result in results] == [True, *[False] * 4, True, True]
+    assert results[0].raw_score == results[-1].raw_score
 
 
 def test_an_endless_stream_is_read_a_bounded_way_ahead(exported_run: Path) -> None:
@@ -178,16 +185,71 @@ def test_the_fastest_engine_is_measured_once(
     assert type(open_engine(bundle, "auto")).__name__ == "OnnxEngine"
 
 
-def test_a_precision_that_loses_too_much_takes_no_part(exported_run: Path) -> None:
+def with_graphs(bundle: Bundle, *graphs: GraphEntry) -> Bundle:
+    return Bundle(bundle.path, bundle.manifest.model_copy(update={"graphs": graphs}))
+
+
+@pytest.mark.parametrize(
+    ("loss", "shift", "faithful"),
+    [(0.002, 0.01, True), (0.05, 0.0, False), (0.0, 0.12, False), (-0.1, 0.0, True)],
+)
+def test_a_precision_that_loses_too_much_or_moves_scores_takes_no_part(
+    exported_run: Path, loss: float, shift: float, faithful: bool
+) -> None:
     bundle = load(exported_run)
     exact = bundle.manifest.graph("openvino", "float32")
     assert exact is not None
-    rough = exact.model_copy(update={"precision": "int8", "auroc": 0.8, "auroc_change": -0.05})
-    manifest = bundle.manifest.model_copy(update={"graphs": (exact, rough)})
-    worse = type(bundle)(bundle.path, manifest)
-    assert "openvino:int8" in engine_names(worse)
-    assert "openvino:int8" not in engine_names(worse, within=0.002)
-    assert "openvino:int8" in engine_names(worse, within=0.1)
+    rough = exact.model_copy(
+        update={"precision": "int8", "auroc_change": -loss, "score_deviation": shift}
+    )
+    two = with_graphs(bundle, exact, rough)
+    assert engine_names(two) == ["openvino:float32", "openvino:int8", "torch:float32"]
+    assert engine_names(two, graphs=True) == ["openvino:float32", "openvino:int8"]
+    chosen = ["openvino:float32", *(["openvino:int8"] if faithful else [])]
+    assert engine_names(two, graphs=True, faithful=True) == chosen
+
+
+def test_auto_says_what_it_chose(exported_run: Path, caplog: pytest.LogCaptureFixture) -> None:
+    bundle = load(exported_run)
+    (exact,) = [entry for entry in bundle.manifest.graphs if entry.format == "openvino"]
+    assert resolve_engine(with_graphs(bundle, exact), "auto") == "openvino:float32"
+    assert "The engine auto is openvino:float32" in caplog.text
+    assert resolve_engine(bundle) == "openvino:float32"
+    assert resolve_engine(bundle, "onnx") == "onnx:float32"
+    with pytest.raises(ConfigError, match="abacus"):
+        resolve_engine(bundle, "abacus")
+
+
+def test_an_engine_is_added_by_one_registration(
+    exported_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_ENGINES", dict(registry.list_engines()))
+
+    @register_engine("constant", package="numpy")
+    class Constant:
+        def __init__(self, bundle: Bundle, precision: str, *, live: bool) -> None:
+            self.size = bundle.manifest.preprocessing.height
+            self.products = len(bundle.manifest.products)
+
+        def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
+            maps = np.ones((len(images), self.size, self.size), np.float32)
+            return RawPrediction(maps, maps[:, 0, 0], np.zeros((len(images), self.products)))
+
+    assert "constant:float32" in engine_names(load(exported_run))
+    (result,) = Inspector(exported_run, engine="constant")([np.zeros((8, 8, 3), np.uint8)])
+    assert result.raw_score == 1
+
+
+def test_a_bundle_whose_export_was_cut_short_says_so(
+    run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bundle = load(run)
+    assert default_engine(bundle) == "torch"
+    assert caplog.text == ""
+    recipe = bundle.manifest.recipe | {"export": True}
+    unfinished = Bundle(bundle.path, bundle.manifest.model_copy(update={"recipe": recipe}))
+    assert default_engine(unfinished) == "torch"
+    assert "mintad export" in caplog.text
 
 
 def test_a_deviation_is_relative_to_the_map_and_the_score() -> None:
@@ -197,9 +259,9 @@ def test_a_deviation_is_relative_to_the_map_and_the_score() -> None:
     moved = maps * 4
     moved[1, 0, 0] += 1
     other = RawPrediction(moved, np.array([4.0, 2.5], np.float32), logits[::-1])
-    found = deviation(reference, other)
-    assert found == (0.25, 0.25, 0.0)
-    assert not found.tolerable
+    largest = deviation(reference, other)
+    assert largest == (0.25, 0.25, 0.0)
+    assert not largest.tolerable
     assert deviation(reference, reference).tolerable
     broken = RawPrediction(maps * np.nan, reference.raw_score, logits)
     assert not deviation(reference, broken).tolerable

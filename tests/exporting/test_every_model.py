@@ -17,10 +17,11 @@ import torch
 from mintad.assembly import Network, build_model
 from mintad.backbones import BackboneConfig
 from mintad.bundle import RawPrediction
+from mintad.engines import Engine, OnnxEngine, OpenVinoEngine, TorchEngine
 from mintad.engines.deviation import deviation
-from mintad.exporting.graph import write_onnx
-from mintad.exporting.graph_files import OnnxFile, OpenVinoFile, write_openvino
+from mintad.exporting.graph import write_onnx, write_openvino
 from mintad.models import list_models, model_class
+from mintad.system.openvino_runtime import compile_model, openvino
 from mintad.training.recipe import Recipe, TrainingConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore:The backbone .* has random weights:UserWarning")
@@ -75,31 +76,47 @@ def network(name: str, images: NDArray[np.uint8], products: NDArray[np.int64]) -
     return inspection.eval()
 
 
+class AnyBatch:
+    """An OpenVINO graph as others may run it: whole batches of any size."""
+
+    def __init__(self, file: Path) -> None:
+        self.graph = compile_model(
+            openvino.Core().read_model(file), {"INFERENCE_PRECISION_HINT": "f32"}
+        )
+
+    def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
+        answer = self.graph([images, products])
+        return RawPrediction(**{port.get_any_name(): answer[port] for port in self.graph.outputs})
+
+
 @pytest.mark.parametrize("name", list_models())
-def test_both_graphs_say_what_torch_says_at_every_batch_size(name: str, tmp_path: Path) -> None:
+def test_both_graphs_say_what_torch_says_at_every_batch_size(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINTAD_CACHE", str(tmp_path / "cache"))
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (9, 64, 64, 3), dtype=np.uint8)
     products = np.arange(9) % PRODUCTS
     inspection = network(name, images, products)
-    told = products if inspection.model.requirements.product else np.full_like(products, -1)
-    with torch.inference_mode():
-        found = inspection(torch.from_numpy(images), torch.from_numpy(told))
-    expected = RawPrediction(**{key: value.numpy() for key, value in found.items()})
+    numbers = products if inspection.model.requirements.product else np.full_like(products, -1)
+    expected = TorchEngine(inspection).predict(images, numbers)
     assert expected.raw_score.std() > 0
 
     outputs = write_onnx(inspection, tmp_path / "model.onnx")
     assert ("class_token" in outputs) == (name == "mint-ad")
     write_openvino(tmp_path / "model.onnx", tmp_path / "model.xml")
-    for graph in (
-        OnnxFile(tmp_path / "model.onnx", outputs),
-        OpenVinoFile(tmp_path / "model.xml", outputs, "f32"),
-    ):
+    engines: tuple[Engine, ...] = (
+        OnnxEngine(tmp_path / "model.onnx", outputs),
+        OpenVinoEngine(tmp_path / "model.xml", outputs),
+        AnyBatch(tmp_path / "model.xml"),
+    )
+    for engine in engines:
         for batch in (1, 3, 8):
-            part = RawPrediction(*(None if one is None else one[:batch] for one in expected))
-            answer = graph.predict(images[:batch], told[:batch])
+            part = RawPrediction(*(None if field is None else field[:batch] for field in expected))
+            answer = engine.predict(images[:batch], numbers[:batch])
             assert deviation(part, answer).tolerable, (batch, deviation(part, answer))
             assert deviation(part, answer).products == 1
-            for one, other in zip(part[2:], answer[2:], strict=True):
-                assert (one is None) == (other is None)
-                if one is not None and other is not None:
-                    np.testing.assert_allclose(one, other, rtol=2e-3, atol=2e-3)
+            for right, field in zip(part[2:], answer[2:], strict=True):
+                assert (right is None) == (field is None)
+                if right is not None and field is not None:
+                    np.testing.assert_allclose(field, right, rtol=2e-3, atol=2e-3)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,21 +14,28 @@ pytest.importorskip("onnxruntime")
 
 import mintad
 from mintad.bundle import Bundle, RawPrediction, load
-from mintad.engines import open_engine
+from mintad.engines import OnnxEngine, OpenVinoEngine, open_engine
 from mintad.engines.deviation import TOLERANCE, deviation
-from mintad.engines.torch_engine import TorchEngine
-from mintad.errors import BundleError, ConfigError
-from mintad.exporting import good_images, graphs, quantise
+from mintad.errors import BundleError, ConfigError, StorageError
+from mintad.exporting import (
+    CalibrationImages,
+    calibration_images,
+    export_bundle,
+    export_trained,
+    graphs,
+    quantise,
+)
 from mintad.exporting.damage import damaged
-from mintad.exporting.good_images import calibration_images, export_trained
-from mintad.exporting.graph import NetworkEngine
-from mintad.exporting.graph_files import OnnxFile, OpenVinoFile
-from mintad.exporting.graphs import CalibrationImages, export_bundle
 from mintad.system.processor import has_bfloat16
 
 Images = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
 CLOSED_FORM = {"switches.start": "subspaces", "switches.rank": 4, "switches.code": 16}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINTAD_CACHE", str(tmp_path / "cache"))
 
 
 def written_already(bundle: Path) -> Callable[[object, Path], tuple[str, ...]]:
@@ -61,28 +69,27 @@ def test_both_graphs_of_a_bundle_agree_with_torch(
     ]
     assert {"model.onnx", "model.xml", "model.bin"} <= set(exported.manifest.files)
     assert load(bundle.path).manifest == exported.manifest
-    told = good.given(bundle.manifest.model.needs_product)
-    torch_engine = NetworkEngine(bundle)
-    for format, runner in (("onnx", OnnxFile), ("openvino", OpenVinoFile)):
+    products = good.given(bundle.manifest.model.needs_product)
+    reference = open_engine(bundle, "torch")
+    for format, engine_class in (("onnx", OnnxEngine), ("openvino", OpenVinoEngine)):
         entry = exported.manifest.graph(format, "float32")  # type: ignore[arg-type]
         assert entry is not None
-        more = {} if format == "onnx" else {"hint": "f32"}
-        graph = runner(bundle.path / entry.file, entry.outputs, **more)
+        engine = engine_class(bundle.path / entry.file, entry.outputs)
         for batch in (1, 3, 8):
-            expected = torch_engine.predict(good.images[:batch], told[:batch])
-            found = graph.predict(good.images[:batch], told[:batch])
-            assert deviation(expected, found).tolerable
-            assert deviation(expected, found).products == 1
-            for one, other in zip(expected[2:], found[2:], strict=True):
-                assert (one is None) == (other is None)
-                if one is not None and other is not None:
-                    np.testing.assert_allclose(one, other, rtol=2e-3, atol=2e-3)
+            expected = reference.predict(good.images[:batch], products[:batch])
+            answer = engine.predict(good.images[:batch], products[:batch])
+            assert deviation(expected, answer).tolerable
+            assert deviation(expected, answer).products == 1
+            for right, field in zip(expected[2:], answer[2:], strict=True):
+                assert (right is None) == (field is None)
+                if right is not None and field is not None:
+                    np.testing.assert_allclose(field, right, rtol=2e-3, atol=2e-3)
     assert "class_token" in entry.outputs
 
 
 def test_a_named_product_is_taken_by_the_graph(exported_run: Path, good: CalibrationImages) -> None:
     bundle = load(exported_run)
-    reference, engine = NetworkEngine(bundle), open_engine(bundle, "openvino")
+    reference, engine = open_engine(bundle, "torch"), open_engine(bundle, "openvino")
     other = 1 - good.products
     right = engine.predict(good.images, good.products)
     wrong = engine.predict(good.images, other)
@@ -107,13 +114,13 @@ def test_a_graph_that_says_something_else_is_not_accepted(
     copy = Path(shutil.copytree(exported_run / "bundle", tmp_path / "bundle"))
     before = load(copy).manifest
 
-    class Off(OpenVinoFile):
+    class Off(OpenVinoEngine):
         def predict(self, images: Images, products: Numbers) -> RawPrediction:
             raw = super().predict(images, products)
-            return raw._replace(raw_score=raw.raw_score * (1.01 if len(images) == 3 else 1))
+            return raw._replace(raw_score=raw.raw_score * np.linspace(1, 1.01, len(images)))
 
     monkeypatch.setattr(graphs, "write_onnx", written_already(copy))
-    monkeypatch.setattr(graphs, "OpenVinoFile", Off)
+    monkeypatch.setattr(graphs, "OpenVinoEngine", Off)
     with pytest.raises(BundleError, match="differs from torch"):
         export_bundle(load(copy), good)
     assert load(copy).manifest == before
@@ -127,12 +134,33 @@ def test_what_cannot_be_exported_keeps_torch_and_says_why(
     def refuse(*_: object, **__: object) -> Bundle:
         raise ConfigError("This method thinks for itself.", "Let it.")
 
-    monkeypatch.setattr(good_images, "export_bundle", refuse)
+    monkeypatch.setattr(graphs, "export_bundle", refuse)
     bundle = export_trained(load(copy), mintad.read(tree).train)
     assert bundle.manifest.graph_problem == "This method thinks for itself."
     assert bundle.manifest.graphs == ()
     assert load(copy).manifest == bundle.manifest
-    TorchEngine(bundle)
+    open_engine(bundle)
+
+
+def test_a_full_disk_costs_no_graph_for_good(
+    run: Path, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Path(shutil.copytree(run / "bundle", tmp_path / "bundle"))
+    before = load(copy).manifest
+    usage = shutil.disk_usage(copy)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000))
+    with pytest.raises(StorageError, match="disk is full"):
+        export_trained(load(copy), mintad.read(tree).train)
+    monkeypatch.undo()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(graphs, "write_onnx", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        export_trained(load(copy), mintad.read(tree).train)
+    assert load(copy).manifest == before
+    assert [file.name for file in tmp_path.iterdir()] == ["bundle"]
 
 
 @pytest.mark.skipif(not has_bfloat16(), reason="the processor has no bfloat16")
@@ -160,7 +188,6 @@ def test_int8_is_quantised_and_measured(
     exported_run: Path, good: CalibrationImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("nncf")
-    monkeypatch.setenv("MINTAD_CACHE", str(tmp_path / "cache"))
     copy = Path(shutil.copytree(exported_run / "bundle", tmp_path / "bundle"))
     monkeypatch.setattr(graphs, "write_onnx", written_already(copy))
     bundle = export_bundle(load(copy), good, precisions=["int8"])
@@ -168,28 +195,27 @@ def test_int8_is_quantised_and_measured(
     assert entry is not None
     assert entry.auroc_change is not None
     assert "FakeQuantize" in (copy / entry.file).read_text(encoding="utf-8")
-    found = open_engine(load(copy), "openvino:int8").predict(good.images, good.products)
+    answer = open_engine(load(copy), "openvino:int8").predict(good.images, good.products)
     expected = open_engine(load(copy), "openvino").predict(good.images, good.products)
-    assert 0 < deviation(expected, found).map < 1
+    assert 0 < deviation(expected, answer).map < 1
 
 
 @pytest.mark.slow
 def test_layers_go_back_to_float32_where_int8_costs_too_much(
-    exported_run: Path, good: CalibrationImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    exported_run: Path, good: CalibrationImages, tmp_path: Path
 ) -> None:
     pytest.importorskip("nncf")
-    source, told = exported_run / "bundle" / "model.xml", good.given(False)
+    source, products = exported_run / "bundle" / "model.xml", good.given(False)
     bad = damaged(good.images)
-    exact = OpenVinoFile(source, load(exported_run).manifest.graphs[0].outputs, "f32")
-    expected = exact.predict(np.concatenate([good.images, bad]), np.tile(told, 2)).raw_score
+    exact = OpenVinoEngine(source, load(exported_run).manifest.graphs[0].outputs)
+    expected = exact.predict(np.concatenate([good.images, bad]), np.tile(products, 2)).raw_score
 
     def quantised(largest_loss: float) -> int:
         def likeness(scores: NDArray[np.float32]) -> float:
             return 1 - float(np.abs(scores / expected - 1).mean())
 
-        monkeypatch.setattr(quantise, "LARGEST_LOSS", largest_loss)
         target = tmp_path / "int8.xml"
-        quantise.write_int8(source, target, good.images, bad, told, likeness)
+        quantise.write_int8(source, target, good.images, bad, products, likeness, largest_loss)
         return target.read_text(encoding="utf-8").count('type="FakeQuantize"')
 
     assert quantised(1e-9) < quantised(10.0)
@@ -203,11 +229,11 @@ def test_damage_is_in_one_place_and_the_same_every_time(good: CalibrationImages)
 
 
 def test_calibration_images_are_even_over_products(tree: Path, run: Path) -> None:
-    found = calibration_images(load(run).manifest, mintad.read(tree), most=8)
-    assert np.bincount(found.products).tolist() == [4, 4]
-    assert found.images.shape == (8, 64, 64, 3)
-    assert np.array_equal(found.given(True), found.products)
-    assert (found.given(False) == -1).all()
+    chosen = calibration_images(load(run).manifest, mintad.read(tree), most=8)
+    assert np.bincount(chosen.products).tolist() == [4, 4]
+    assert chosen.images.shape == (8, 64, 64, 3)
+    assert np.array_equal(chosen.given(True), chosen.products)
+    assert (chosen.given(False) == -1).all()
 
 
 def test_training_ends_with_the_export_and_a_resumed_run_makes_up_for_it(

@@ -6,13 +6,12 @@ import logging
 import warnings
 from collections.abc import Callable
 
-import openvino
 import torch
 from torch import Tensor, nn
 
 from mintad.backbones.backbone import Backbone
 from mintad.backbones.packing import pack
-from mintad.system.streams import Streams, stream_options
+from mintad.system.openvino_runtime import Streams, compile_model, openvino, stream_options
 from mintad.system.threads import core_count
 
 Network = Callable[[Tensor], Tensor]
@@ -58,9 +57,8 @@ def _compiled(packed: Packed, image: Tensor) -> Network:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer's, on shapes that are fixed here
         model = openvino.convert_model(packed, example_input=image, input=[*image.shape])
-    options = stream_options(core_count())
-    compiled = openvino.Core().compile_model(model, "CPU", options)
-    graph = Streams(compiled, core_count(), [image.contiguous().numpy()])
+    compiled = compile_model(model, stream_options(core_count()))
+    graph = Streams(compiled, core_count())
 
     def network(images: Tensor) -> Tensor:
         pixels = images.contiguous().numpy()

@@ -11,9 +11,10 @@ from mintad.bundle.manifest import (
     Precision,
     ProductEntry,
 )
-from mintad.bundle.prediction import RawPrediction
+from mintad.bundle.prediction import INSPECTION_OUTPUTS, RawPrediction
 
 __all__ = [
+    "INSPECTION_OUTPUTS",
     "BackboneEntry",
     "Bundle",
     "FileEntry",

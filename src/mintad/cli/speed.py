@@ -22,24 +22,19 @@ def speed(
     from dataclasses import asdict
 
     from mintad.bundle import load
-    from mintad.engines.engine import engine_names
-    from mintad.engines.speed import measure_apart
+    from mintad.engines import measure_engines
 
-    opened = load(bundle)
-    if not json_output:
-        typer.echo(
-            f"{'engine':<20} {'start s':>8} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} "
-            f"{'images/s':>9} {'memory MB':>10}"
-        )
-    found = []
-    for name in engine or engine_names(opened):
-        one = measure_apart(opened, name, seconds)
-        found.append(asdict(one))
-        if not json_output:
-            memory = "" if one.memory_mb is None else f"{one.memory_mb:.0f}"
-            typer.echo(
-                f"{one.engine:<20} {one.load_seconds:>8.2f} {one.p50_ms:>8.1f} "
-                f"{one.p95_ms:>8.1f} {one.p99_ms:>8.1f} {one.images_per_second:>9.1f} {memory:>10}"
-            )
+    speeds = measure_engines(load(bundle), engine or (), seconds=seconds)
     if json_output:
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps([asdict(row) for row in speeds], indent=2))
+        return
+    typer.echo(
+        f"{'engine':<20} {'start s':>8} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} "
+        f"{'images/s':>9} {'memory MB':>10}"
+    )
+    for row in speeds:
+        memory = "" if row.memory_mb is None else f"{row.memory_mb:.0f}"
+        typer.echo(
+            f"{row.engine:<20} {row.load_seconds:>8.2f} {row.p50_ms:>8.1f} "
+            f"{row.p95_ms:>8.1f} {row.p99_ms:>8.1f} {row.images_per_second:>9.1f} {memory:>10}"
+        )

@@ -1,15 +1,31 @@
-"""A graph in, raw predictions out: OpenVINO, ONNX Runtime, torch."""
+"""A graph or a network in, raw predictions out: OpenVINO, ONNX Runtime, torch.
 
-from __future__ import annotations
+Nothing heavy is imported until an engine is opened.
+"""
 
-from typing import TYPE_CHECKING
+from mintad.engines.choice import fastest_engine
+from mintad.engines.engine import default_engine, engine_names, open_engine, resolve_engine
+from mintad.engines.onnx_engine import OnnxEngine
+from mintad.engines.openvino_engine import OpenVinoEngine
+from mintad.engines.parity import EngineParity, Parity, compare_engines
+from mintad.engines.registry import Engine, register_engine
+from mintad.engines.speed import Speed, measure_engines
+from mintad.engines.torch_engine import TorchEngine
 
-from mintad.engines.engine import Engine, open_engine
-from mintad.lazy import lazy_names
-
-if TYPE_CHECKING:
-    from mintad.engines.torch_engine import TorchEngine
-
-__all__ = ["Engine", "TorchEngine", "open_engine"]
-
-__getattr__ = lazy_names(__name__, {"TorchEngine": "torch_engine"})
+__all__ = [
+    "Engine",
+    "EngineParity",
+    "OnnxEngine",
+    "OpenVinoEngine",
+    "Parity",
+    "Speed",
+    "TorchEngine",
+    "compare_engines",
+    "default_engine",
+    "engine_names",
+    "fastest_engine",
+    "measure_engines",
+    "open_engine",
+    "register_engine",
+    "resolve_engine",
+]

@@ -8,9 +8,10 @@ import platform
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from mintad.bundle import Bundle
-from mintad.engines.engine import LARGEST_LOSS, default_engine, engine_names, open_engine
+from mintad.engines.engine import default_engine, engine_names, open_engine
 from mintad.engines.speed import latencies, throughput
 from mintad.errors import MintadError
 from mintad.system.directory import default_cache_directory
@@ -22,29 +23,31 @@ SECONDS = 1.0
 """How long each engine is measured."""
 
 
-def fastest_engine(
-    bundle: Bundle, *, live: bool = False, loss: float = LARGEST_LOSS, seconds: float = SECONDS
-) -> str:
+def fastest_engine(bundle: Bundle, *, live: bool = False, seconds: float = SECONDS) -> str:
     """The engine, as `open_engine` takes it, with the most images per second on this machine.
 
-    With `live` it is the one with the shortest answer to one image. Only precisions that were
-    measured to cost at most `loss` AUROC take part. What is found is kept in the user's cache
-    folder for this bundle and machine. Torch takes part only where there is nothing else.
+    With `live` it is the one with the shortest answer to one image. Only precisions that are as
+    good as float32 take part (`engine_names` with `faithful`), and torch only where there is
+    nothing else. The choice is kept in the user's cache folder for this bundle and machine.
     """
-    names = engine_names(bundle, within=loss)
-    graphs = [name for name in names if not name.startswith("torch")]
-    if len(graphs) < 2:
-        return graphs[0] if graphs else default_engine(bundle)
-    file = default_cache_directory() / "engines" / f"{_key(bundle, graphs, live)}.json"
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        known = str(json.loads(file.read_text(encoding="utf-8"))["engine"])
-        if known in graphs:
-            return known
-    rates = {name: _rate(bundle, name, live, seconds) for name in graphs}
+    names = engine_names(bundle, graphs=True, faithful=True)
+    if len(names) < 2:
+        return names[0] if names else default_engine(bundle)
+    file_name = f"{_key(bundle, names, live)}.json"
+    with suppress(OSError, RuntimeError, ValueError, TypeError, KeyError):
+        known = json.loads((_folder() / file_name).read_text(encoding="utf-8"))["engine"]
+        if known in names:
+            return str(known)
+    rates = {name: _rate(bundle, name, live, seconds) for name in names}
     fastest = max(rates, key=lambda name: rates[name])
-    with suppress(MintadError, OSError):  # then it is measured again next time
-        write_json(file, {"engine": fastest, "images_per_second": rates})
+    with suppress(MintadError, OSError, RuntimeError):  # then it is measured again next time
+        write_json(_folder() / file_name, {"engine": fastest, "images_per_second": rates})
     return fastest
+
+
+def _folder() -> Path:
+    """Raises `RuntimeError` where the user has no home folder."""
+    return default_cache_directory() / "engines"
 
 
 def _rate(bundle: Bundle, name: str, live: bool, seconds: float) -> float:

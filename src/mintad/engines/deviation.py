@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mintad.bundle import RawPrediction
-from mintad.engines.engine import Engine
+from mintad.engines.registry import Engine
 from mintad.metrics import image_metrics
 
 TOLERANCE = 1e-3
@@ -47,12 +47,18 @@ def deviation(reference: RawPrediction, other: RawPrediction) -> Deviation:
     )
 
 
+def largest_deviation(parts: Iterable[Deviation], counts: Sequence[int] | None = None) -> Deviation:
+    """Of several batches together; `counts` says how many images each has (None: equally many)."""
+    maps, scores, products = zip(*parts, strict=True)
+    return Deviation(max(maps), max(scores), float(np.average(products, weights=counts)))
+
+
 def _largest_ratio(difference: NDArray[np.float32], size: NDArray[np.float32]) -> float:
     ratio = difference / np.maximum(size, np.finfo(np.float32).tiny)
     return float(np.nan_to_num(ratio, nan=np.inf).max())
 
 
-def run(
+def predict_all(
     engine: Engine, images: NDArray[np.uint8], products: NDArray[np.int64], batch_size: int
 ) -> RawPrediction:
     """What the engine says of prepared images `(N, h, w, 3)`, `batch_size` of them at a time."""
@@ -72,10 +78,10 @@ def macro_auroc(
     scores: NDArray[np.floating], labels: NDArray[np.int64], products: Sequence[str]
 ) -> float | None:
     """The mean over products of the AUROC of raw image scores; None where none has both labels."""
-    found = []
     names = np.asarray(products)
-    for product in np.unique(names):
-        rows = names == product
-        if len(np.unique(labels[rows])) == 2:
-            found.append(image_metrics(scores[rows], labels[rows])["i_auroc"])
-    return float(np.mean(found)) if found else None
+    aurocs = [
+        image_metrics(scores[rows], labels[rows])["i_auroc"]
+        for rows in (names == product for product in np.unique(names))
+        if len(np.unique(labels[rows])) == 2
+    ]
+    return float(np.mean(aurocs)) if aurocs else None

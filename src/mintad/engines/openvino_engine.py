@@ -1,23 +1,26 @@
-"""The bundle's OpenVINO graph on the processor."""
+"""An OpenVINO graph on the processor."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from mintad.bundle import Bundle, RawPrediction
-from mintad.engines.engine import find_graph
+from mintad.engines.registry import find_graph, register_engine
 from mintad.errors import BundleError, ConfigError
-from mintad.system.directory import default_cache_directory
-from mintad.system.processor import has_bfloat16
-from mintad.system.streams import Streams, stream_options
+from mintad.system.compiled_graphs import keep_compiled, read_compiled
+from mintad.system.files import file_digest
+from mintad.system.processor import has_bfloat16, processor_flags
 from mintad.system.threads import core_count
-
-DESCRIPTION = ("class_token", "prior")
 
 
 class OpenVinoEngine:
@@ -30,78 +33,86 @@ class OpenVinoEngine:
 
     def __init__(
         self,
-        bundle: Bundle,
+        file: Path,
+        outputs: Sequence[str],
         *,
         precision: str = "float32",
         live: bool = False,
-        described: bool = False,
     ) -> None:
-        entry = find_graph(bundle, "openvino", precision)
+        """`outputs` are those of the graph's that are wanted.
+
+        Raises `BundleError` where OpenVINO cannot run `file`, `ConfigError` for bfloat16 on a
+        processor without.
+        """
+        from mintad.system.openvino_runtime import Streams, stream_options
+
         if precision == "bfloat16" and not has_bfloat16():
             raise ConfigError(
                 "This processor has no bfloat16 in hardware.", "Use the engine openvino:float32."
             )
-        self.streams = 1 if live else core_count()
-        self.outputs = [name for name in entry.outputs if described or name not in DESCRIPTION]
-        options = stream_options(self.streams, "bf16" if precision == "bfloat16" else "f32")
-        model = compile_graph(bundle.path / entry.file, self.outputs, options | _cache(), batch=1)
-        preprocessing = bundle.manifest.preprocessing
-        blank = np.zeros((1, preprocessing.height, preprocessing.width, 3), np.uint8)
-        self._graph = Streams(model, self.streams, (blank, np.zeros(1, np.int64)))
+        self.outputs = tuple(outputs)
+        streams = 1 if live else core_count()
+        options = stream_options(streams, "bf16" if precision == "bfloat16" else "f32")
+        self._graph = Streams(_compile(file, self.outputs, options), streams)
 
     def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
         """`images` is `uint8 (B, h, w, 3)`, `products` `int64 (B,)`, -1 where to recognise."""
         singles = [
             (images[i : i + 1], products[i : i + 1]) for i in range(len(images))
         ]  # each (1, h, w, 3) and (1,)
-        found = self._graph.infer_all(singles)
-        joined = {
-            name: np.concatenate([parts[i] for parts in found])
-            for i, name in enumerate(self.outputs)
-        }
-        return RawPrediction(
-            joined["anomaly_map"],
-            joined["raw_score"],
-            *(joined.get(name) for name in ("product_logits", *DESCRIPTION)),
-        )
+        columns = zip(*self._graph.infer_all(singles), strict=True)
+        joined = [np.concatenate(column) for column in columns]
+        return RawPrediction(**dict(zip(self.outputs, joined, strict=True)))
 
 
-def compile_graph(
-    file: Path, outputs: list[str] | None, options: dict[str, Any], batch: int | None = None
-) -> Any:
-    """The compiled graph with these outputs alone (None: all), for a batch of that size or of any.
+@register_engine("openvino", package="openvino", graph="openvino")
+def open_openvino(bundle: Bundle, precision: str, *, live: bool) -> OpenVinoEngine:
+    """The engine of a bundle's OpenVINO graph."""
+    file, outputs = find_graph(bundle, "openvino", precision)
+    return OpenVinoEngine(file, outputs, precision=precision, live=live)
 
-    Raises `BundleError` where OpenVINO cannot read or compile it.
-    """
-    core = openvino.Core()
+
+def _compile(file: Path, outputs: Sequence[str], options: Mapping[str, str]) -> Any:
+    """The graph with these outputs alone, for a batch of one; as it was kept, where it was."""
+    from mintad.system.openvino_runtime import compile_model, import_model, openvino
+
     try:
-        model = core.read_model(file)
-        if outputs is not None:
-            model = _with_outputs(model, outputs)
-        if batch is not None:
-            shapes = {port: port.partial_shape for port in model.inputs}
-            for shape in shapes.values():
-                shape[0] = batch
-            model.reshape(shapes)
-        return core.compile_model(model, "CPU", options)
-    except (RuntimeError, KeyError) as error:
+        key = _key(file, outputs, options, openvino.get_version())
+        kept = read_compiled(key)
+        if kept is not None:
+            with suppress(RuntimeError):  # then it is compiled anew
+                return import_model(kept, options)
+        compiled = compile_model(_read(file, outputs), options)
+    except (OSError, RuntimeError, KeyError) as error:
         raise BundleError(
             f"OpenVINO {openvino.__version__} cannot run {file}: {error}.",
             "Export the bundle once more with `mintad export`, or use another engine.",
         ) from error
+    with suppress(RuntimeError):  # then it is not kept
+        keep_compiled(key, compiled.export_model().getvalue())
+    return compiled
 
 
-def _with_outputs(model: Any, outputs: list[str]) -> Any:
+def _read(file: Path, outputs: Sequence[str]) -> Any:
+    from mintad.system.openvino_runtime import openvino
+
+    model = openvino.Core().read_model(file)
     by_name = {output.get_any_name(): output for output in model.outputs}
-    if list(by_name) == outputs:
-        return model
-    return openvino.Model([by_name[name].node for name in outputs], model.get_parameters())
+    if tuple(by_name) != tuple(outputs):
+        nodes = [by_name[name].node for name in outputs]
+        model = openvino.Model(nodes, model.get_parameters())
+    shapes = {port: port.partial_shape for port in model.inputs}
+    for shape in shapes.values():
+        shape[0] = 1
+    model.reshape(shapes)
+    return model
 
 
-def _cache() -> dict[str, str]:
-    folder = default_cache_directory() / "compiled"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return {}  # it is compiled anew each time
-    return {"CACHE_DIR": str(folder)}
+def _key(file: Path, outputs: Sequence[str], options: Mapping[str, str], version: str) -> str:
+    """A digest of everything that the compiled graph depends on."""
+    weights = file.with_suffix(".bin")
+    graph = [file_digest(part) for part in (file, weights) if part.is_file()]
+    machine = [platform.machine(), platform.processor(), sorted(processor_flags())]
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    known = json.dumps([graph, list(outputs), dict(options), version, machine, limit])
+    return hashlib.sha256(known.encode()).hexdigest()

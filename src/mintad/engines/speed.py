@@ -6,13 +6,15 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mintad.bundle import Bundle, load
-from mintad.engines.engine import Engine, open_engine
+from mintad.engines.engine import engine_names, open_engine
+from mintad.engines.registry import Engine
 from mintad.errors import BundleError
 
 BATCH_SIZE = 16
@@ -35,12 +37,25 @@ class Speed:
     memory_mb: float | None
 
 
+def measure_engines(
+    bundle: Bundle, engines: Sequence[str] = (), *, seconds: float = 5.0
+) -> Iterator[Speed]:
+    """The speed of each of `engines` (none: all that run here), as soon as it is known.
+
+    Each has a process of its own, so that its memory is that of this engine alone. Raises
+    `BundleError` where one does not run.
+    """
+    for name in engines or engine_names(bundle):
+        yield measure_apart(bundle, name, seconds)
+
+
 def measure_apart(bundle: Bundle, engine: str, seconds: float) -> Speed:
     """`measure` in a process of its own, so that its memory is that of this engine alone.
 
     Raises `BundleError` where the engine does not run.
     """
-    command = [sys.executable, "-m", __name__, str(bundle.path), engine, str(seconds)]
+    code = f"from {__name__} import main; main()"
+    command = [sys.executable, "-c", code, str(bundle.path), engine, str(seconds)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         cause = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
@@ -115,6 +130,7 @@ def resident_memory() -> float | None:
     return int(line.split()[1]) / 1024
 
 
-if __name__ == "__main__":
-    _, path, name, duration = sys.argv
-    print(json.dumps(asdict(measure(load(path), name, float(duration)))))
+def main() -> None:
+    """Measures the engine that the command line names, for `measure_apart`, and prints JSON."""
+    _, path, name, seconds = sys.argv
+    print(json.dumps(asdict(measure(load(path), name, float(seconds)))))

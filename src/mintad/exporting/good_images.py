@@ -1,20 +1,36 @@
-"""A bundle's graphs as training adds them, and the good images on which they are checked."""
+"""The good images on which graphs are checked."""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
-from mintad.bundle import Bundle, Manifest, Precision, extend_bundle
+import numpy as np
+from numpy.typing import NDArray
+
+from mintad.bundle import Manifest
 from mintad.data import Dataset, Sample, load_batches
-from mintad.errors import BundleError, ConfigError, DataError
-from mintad.exporting.graphs import CalibrationImages, export_bundle
-from mintad.system.processor import has_bfloat16
+from mintad.errors import DataError
 
 MOST_IMAGES = 32
 MOST_FOR_INT8 = 100
 """More: whether a layer goes back to float32 hangs on a small change of AUROC."""
 
 FEWEST_PER_PRODUCT = 4
+
+
+@dataclass(frozen=True)
+class CalibrationImages:
+    """Good images, prepared `uint8 (N, h, w, 3)`, with the numbers `int64 (N,)` of their products.
+
+    Best are such as the model was not fitted to.
+    """
+
+    images: NDArray[np.uint8]
+    products: NDArray[np.int64]
+
+    def given(self, needs_product: bool) -> NDArray[np.int64]:
+        """What an engine is told of the products: nothing where the method recognises them."""
+        return self.products if needs_product else np.full_like(self.products, -1)
 
 
 def calibration_images(
@@ -43,19 +59,3 @@ def calibration_images(
         np.concatenate([batch.images for batch in batches]),
         np.concatenate([batch.products for batch in batches]),
     )
-
-
-def export_trained(bundle: Bundle, good: Dataset) -> Bundle:
-    """The bundle with its OpenVINO graph, and bfloat16 measured where the processor has it.
-
-    A method that cannot be exported keeps torch alone, and the manifest says why.
-    """
-    precisions: list[Precision] = ["float32"]
-    if has_bfloat16():
-        precisions.append("bfloat16")
-    try:
-        images = calibration_images(bundle.manifest, good)
-        return export_bundle(bundle, images, precisions=precisions)
-    except (ConfigError, BundleError) as error:
-        manifest = bundle.manifest.model_copy(update={"graph_problem": error.problem})
-        return extend_bundle(bundle, manifest, [])

@@ -1,4 +1,4 @@
-"""One graph from prepared pixels to raw map, score and product: the network as ONNX."""
+"""One graph from prepared pixels to raw map, score and product: the network as ONNX or OpenVINO."""
 
 from __future__ import annotations
 
@@ -9,36 +9,22 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from mintad.assembly import Network, load_network
-from mintad.bundle import Bundle, RawPrediction
+from mintad.assembly import Network
 from mintad.errors import ConfigError
+from mintad.system.openvino_runtime import openvino
 
 INPUTS = ("images", "products")
 MOST_IMAGES = 4096
 """The largest batch that a graph is declared for."""
 
 
-class NetworkEngine:
-    """The network in torch, on the processor: what its graphs are compared with."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self.network = load_network(bundle)
-
-    @torch.inference_mode()
-    def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
-        """`images` is `uint8 (B, h, w, 3)`, `products` `int64 (B,)`, -1 where to recognise."""
-        found = self.network(torch.from_numpy(images), torch.from_numpy(products))
-        return RawPrediction(**{name: value.numpy() for name, value in found.items()})
-
-
 def write_onnx(network: Network, file: Path) -> tuple[str, ...]:
     """Writes the network as ONNX with a free batch size; the names of its outputs.
 
-    Raises `ConfigError` for a method that cannot be written as one graph.
+    Raises `ConfigError` for a method that cannot be written as one graph, `OSError` for a place
+    that cannot be written.
     """
     height, width = network.image_size
     images = torch.zeros(3, height, width, 3, dtype=torch.uint8)
@@ -57,6 +43,8 @@ def write_onnx(network: Network, file: Path) -> tuple[str, ...]:
             )
             assert written is not None
             written.save(file)
+    except OSError:
+        raise
     except Exception as error:  # the exporters raise whatever the graph leads them into
         cause = str(error).strip().splitlines() or [type(error).__name__]
         raise ConfigError(
@@ -64,6 +52,12 @@ def write_onnx(network: Network, file: Path) -> tuple[str, ...]:
             "Inspect with the engine torch.",
         ) from error
     return names
+
+
+def write_openvino(source: Path, target: Path) -> None:
+    """Writes the ONNX graph `source` as OpenVINO's, its weights as they are, in float32."""
+    model = openvino.convert_model(source)
+    openvino.save_model(model, target, compress_to_fp16=False)
 
 
 @contextlib.contextmanager

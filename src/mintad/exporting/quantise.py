@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
+from mintad.engines.engine import LARGEST_LOSS
 from mintad.errors import MissingExtraError
-
-LARGEST_LOSS = 0.002
-"""The fall in AUROC, good images against painted damage, beyond which layers go back to float32."""
+from mintad.system.openvino_runtime import openvino
 
 MOST_TRIES = 4
 """How many groups of layers NNCF gives back at most; each try may rank all others anew."""
@@ -33,6 +31,7 @@ def write_int8(
     bad: NDArray[np.uint8],
     products: NDArray[np.int64],
     auroc: Callable[[NDArray[np.float32]], float],
+    largest_loss: float = LARGEST_LOSS,
 ) -> None:
     """Writes the OpenVINO graph `source` with convolutions in int8 as `target`.
 
@@ -40,7 +39,7 @@ def write_int8(
     on. A range is that of all values that occur: defects lie at its ends, and NNCF's default, a
     mean of the images' ranges, would cut them off. `auroc` makes one number of the image scores
     `(2N,)`, those of the good ones first. Layers go back to float32, the costliest first, until
-    it has fallen by no more than `LARGEST_LOSS`, or `MOST_TRIES` did not suffice. Matrix
+    it has fallen by no more than `largest_loss`, or `MOST_TRIES` did not suffice. Matrix
     products stay as they are: the closed form subtracts numbers that are nearly equal.
     Raises `MissingExtraError` without NNCF.
     """
@@ -53,25 +52,25 @@ def write_int8(
     model = openvino.Core().read_model(source)
     exact = [op.get_friendly_name() for op in model.get_ops() if op.get_type_name() == "MatMul"]
     images = np.concatenate([good, bad])  # (2N, h, w, 3)
-    told = np.concatenate([products, products])
+    twice = np.concatenate([products, products])  # (2N,)
     even = np.linspace(0, len(images) - 1, min(RANGES_FROM, len(images))).round().astype(int)
 
     def inputs(row: int) -> dict[str, Any]:
-        return {"images": images[row : row + 1], "products": told[row : row + 1]}
+        return {"images": images[row : row + 1], "products": twice[row : row + 1]}
 
     def measure(compiled: Any, rows: Iterable[int]) -> tuple[float, list[list[Any]]]:
         answers = [compiled(inputs(row)) for row in rows]
         scores = np.concatenate([answer["raw_score"] for answer in answers])
         # NNCF first tries this on one image, and divides by what the float32 graph has.
-        found = max(auroc(scores), 1e-6) if len(scores) == len(images) else 0.0
-        return found, [list(answer.values()) for answer in answers]
+        value = max(auroc(scores), 1e-6) if len(scores) == len(images) else 0.0
+        return value, [list(answer.values()) for answer in answers]
 
     quantised = nncf.quantize_with_accuracy_control(
         model,
         nncf.Dataset(even.tolist(), inputs),
         nncf.Dataset(range(len(images)), inputs),
         measure,
-        max_drop=LARGEST_LOSS,
+        max_drop=largest_loss,
         subset_size=len(even),
         preset=nncf.QuantizationPreset.PERFORMANCE,
         ignored_scope=nncf.IgnoredScope(names=exact) if exact else None,

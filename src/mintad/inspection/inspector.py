@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mintad.bundle import Bundle, RawPrediction, load
 from mintad.data import content_box, load_prepared
 from mintad.decisions import ScoreScale
-from mintad.engines.engine import Engine, open_engine
+from mintad.engines import Engine, open_engine
 from mintad.errors import ConfigError, ImageError
 from mintad.inspection.inputs import ImageInput, image_name, image_source, is_one_image
 from mintad.system.threads import map_ahead

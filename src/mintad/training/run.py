@@ -27,7 +27,7 @@ from mintad.bundle import (
 from mintad.data import Dataset, dataset_fingerprint
 from mintad.decisions import ScoreScale, fit_scale
 from mintad.errors import ConfigError, DataError
-from mintad.exporting.good_images import export_trained
+from mintad.exporting import export_trained
 from mintad.models import AnomalyModel
 from mintad.system.directory import default_cache_directory
 from mintad.system.files import write_json

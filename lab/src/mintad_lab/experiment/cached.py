@@ -1,8 +1,7 @@
 """An inspector on features that the cache keeps: the backbone runs once for all rows.
 
-The figures are those of `mintad evaluate` with the engine torch: it is the same inspector. To the
-last digit they are so where torch computed the features; OpenVINO, which computes those of many
-images, may differ in the last bit of half precision.
+The figures are those of `mintad evaluate` with the engine torch, but for the features: the cache
+keeps them in half precision, and OpenVINO may have computed them.
 """
 
 from __future__ import annotations
@@ -11,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from mintad.backbones import FeatureCache, FeatureTable
+from mintad.backbones import FeatureCache, FeatureTable, backbone_rows, unpack
 from mintad.bundle import Bundle, RawPrediction
-from mintad.data import Sample
+from mintad.data import Preprocessing, Sample
 from mintad.engines import TorchEngine
 from mintad.inspection import Inspector
 
@@ -30,8 +30,11 @@ class CachedEngine:
     backbone all the same: there its last digits depend on the number of images.
     """
 
-    def __init__(self, engine: TorchEngine, table: FeatureTable) -> None:
+    def __init__(
+        self, engine: TorchEngine, preprocessing: Preprocessing, table: FeatureTable
+    ) -> None:
         self.engine = engine
+        self.preprocessing = preprocessing
         self.table = table
         self.done = 0
 
@@ -39,9 +42,13 @@ class CachedEngine:
         """The prediction of the next images `(B, h, w, 3)`; `products` is `int64 (B,)`."""
         rows = np.arange(self.done, self.done + len(images))
         self.done += len(images)
-        if len(images) < BATCH_SIZE:
-            return self.engine.predict(images, products)
-        return self.engine.predict_features(self.table.features(rows), products)
+        if len(images) == BATCH_SIZE:
+            features = self.table.features(rows)
+        else:
+            backbone = self.engine.network.backbone
+            half = backbone_rows(images, backbone, self.preprocessing, batch_size=len(images))
+            features = unpack(torch.from_numpy(half).float(), self.engine.network.model.shape)
+        return self.engine.predict_features(features, products)
 
 
 def cached_inspector(
@@ -54,8 +61,9 @@ def cached_inspector(
     inspector = Inspector(bundle, engine="torch", batch_size=BATCH_SIZE)
     engine = inspector.engine
     assert isinstance(engine, TorchEngine)
+    preprocessing = bundle.manifest.preprocessing
     table = FeatureCache(cache).features(
-        samples, engine.backbone, engine.preprocessing, batch_size=BATCH_SIZE
+        samples, engine.network.backbone, preprocessing, batch_size=BATCH_SIZE
     )
-    inspector.engine = CachedEngine(engine, table)
+    inspector.engine = CachedEngine(engine, preprocessing, table)
     return inspector
