@@ -18,6 +18,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import mintad
+
 TINY = """
 model = "mint-ad"
 export = false
@@ -128,7 +130,6 @@ def run(
 ) -> Path:
     """A finished run on the tiny data set; not to be changed."""
     pytest.importorskip("torch")
-    import mintad
 
     out = tmp_path_factory.mktemp("runs") / "run"
     mintad.train(tree, out, recipe=tiny_recipe, cache=cache)
@@ -141,7 +142,6 @@ def exported_run(
 ) -> Path:
     """A run in closed form whose bundle holds OpenVINO and ONNX graphs; not to be changed."""
     pytest.importorskip("torch")
-    import mintad
     from mintad.exporting import export_graphs
 
     out = tmp_path_factory.mktemp("runs") / "exported"

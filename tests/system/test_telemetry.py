@@ -87,7 +87,8 @@ def attempts(tmp_path: Path) -> Path:
 def run_watched(code: str, attempts: Path, *words: object) -> None:
     """Runs Python without a network, in an empty home folder."""
     place = attempts.parent
-    environment = {name: value for name, value in os.environ.items() if name != "CI"} | {
+    told = ("CI", "ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY")
+    environment = {name: value for name, value in os.environ.items() if name not in told} | {
         "HOME": str(place / "home"),
         "MINTAD_CACHE": str(place / "cache"),
         "MPLCONFIGDIR": str(place / "matplotlib"),

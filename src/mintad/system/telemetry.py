@@ -7,11 +7,13 @@ import sys
 
 
 def switch_off_telemetry() -> None:
-    """Keeps OpenVINO, NNCF and the Hugging Face hub from sending anything from this process.
+    """Keeps dependencies from sending anything from this process and those that it starts.
 
-    OpenVINO and NNCF do without the package openvino_telemetry where it cannot be imported. Who
-    imported them before has it already: then its sender is made to send nothing.
+    ONNX Runtime and the Hugging Face hub are told so in the environment, which a user may have set
+    otherwise. OpenVINO and NNCF do without the package openvino_telemetry where it cannot be
+    imported. Who imported them before has it already: then its sender is made to send nothing.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     sender = sys.modules.get("openvino_telemetry.utils.sender")
     if sender is not None:
