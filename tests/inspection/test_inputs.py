@@ -163,5 +163,6 @@ def test_a_wrong_item_has_an_error_and_the_others_are_inspected(
     assert wrong.error is not None
     assert words in wrong.error
     values = (wrong.raw_score, wrong.score, wrong.anomaly_map, wrong.size, wrong.box)
-    assert values == (None,) * 5
-    assert wrong.product == "nut"
+    assert (*values, wrong.product_probability) == (None,) * 6
+    assert (wrong.product, wrong.product_given) == ("nut", True)
+    assert not red_inspector().one(make()).product_given

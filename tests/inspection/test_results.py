@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -104,6 +105,10 @@ def test_a_product_that_is_not_known_or_not_given_is_refused_before_an_image_is_
         red_inspector(needs_product=True)(images())
     with pytest.raises(ConfigError, match="recognises no product"):
         red_inspector(needs_product=True).one(red(SQUARE))
+    with pytest.raises(ConfigError, match=r"3 images cannot be of 2 products"):
+        red_inspector()([red(SQUARE)] * 3, ["nut", None])
+    with pytest.raises(ValueError, match="shorter"):
+        list(red_inspector()(iter([red(SQUARE)] * 3), ["nut", None]))
     with pytest.raises(ConfigError, match=r"'screw'"):
         list(red_inspector()([red(SQUARE)] * 2, ["nut", "screw"]))
 
@@ -125,6 +130,13 @@ def test_an_endless_stream_is_read_in_bounded_steps(red_inspector: Make, red: Re
 
     assert len(list(itertools.islice(red_inspector(batch_size=3)(camera()), 10))) == 10
     assert taken < 30
+
+
+def test_a_result_cannot_be_changed(red_inspector: Make, red: Red) -> None:
+    (result,) = red_inspector()(red(SQUARE))
+    with pytest.raises(FrozenInstanceError):
+        result.score = 0  # type: ignore[misc]
+    assert Inspection("a") == Inspection("a", None, False, None, None, None, None, None, None, None)
 
 
 def test_each_prints_a_short_line(red_inspector: Make, red: Red) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -31,7 +31,7 @@ class Inspection:
     height, width).
     `product_given` says whether the product was named by the caller or recognised, then with
     `product_probability`. Where `error` is set the image could not be inspected, and nothing
-    else is.
+    else is but the name and a given product.
 
     >>> inspection = mintad.Inspector("run").one("new/part.png")
     >>> inspection.product, inspection.score > 3, inspection.size, inspection.anomaly_map.shape
@@ -131,13 +131,19 @@ class Inspector:
         An image is a path, `uint8` pixels `(H, W, 3)`, `(H, W)`, `(H, W, 1)` or `(H, W, 4)`, a
         `MemoryImage`, encoded bytes, a file opened for reading bytes, or a Pillow image; one alone
         may stand for a list of one. `products` names the product of all images, or of each
-        (None: recognise it). Raises `ConfigError` for a product that the bundle does not know, or
-        for none where its method needs one. What cannot be read, or is no image, gives an
-        inspection with `error`; the stream goes on.
+        (None: recognise it). Raises `ConfigError` for a product that the bundle does not know, for
+        none where its method needs one, or for another number of them than of images. What cannot
+        be read, or is no image, gives an inspection with `error`; the stream goes on.
         """
         several = [images] if is_one_image(images) else images
         if products is None or isinstance(products, str):
             self._number(products)
+        elif isinstance(several, Sized) and len(several) != len(products):
+            given = counted(len(products), "product")
+            raise ConfigError(
+                f"{counted(len(several), 'image')} cannot be of {given}.",
+                "Name a product for each image, None where it is to be recognised.",
+            )
         return self._stream(_paired(several, products))  # type: ignore[arg-type]
 
     def _stream(self, pairs: Iterator[tuple[ImageInput, str | None]]) -> Iterator[Inspection]:
@@ -178,7 +184,7 @@ class Inspector:
             numbers = np.array([self._number(item.product) for item in readable], np.int64)
             results = iter(self._results(readable, numbers, self.engine.predict(images, numbers)))
         return [
-            Inspection(item.name, item.product, error=item.error)
+            Inspection(item.name, item.product, item.product is not None, error=item.error)
             if item.pixels is None
             else next(results)
             for item in batch
