@@ -134,3 +134,70 @@ def test_many_against_many(batches, tmp_path):
     for normal in ([], [10], [-1]):
         with pytest.raises(DataError, match="no split"):
             cifar10_split(split, normal)
+
+
+def forged(dtype: bytes, shape: bytes, content: bytes) -> bytes:
+    """A batch in protocol 2 whose data are an array with this dtype, shape and content."""
+    array = (
+        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+        b"(K\x01" + shape + b"cnumpy\ndtype\n" + dtype + b"K\x00K\x01\x87R"
+        b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+        b"\x89T" + len(content).to_bytes(4, "little") + content + b"tb"
+    )
+    return b"\x80\x02}(U\x04data" + array + b"U\x06labels](K\x00eu."
+
+
+SHAPE = b"K\x01M\x00\x0c\x86"  # (1, 3072)
+DEEP = b"\x80\x02}" + b"K\x00" + b"\x85" * 500_000 + b"K\x01s."
+LAUGHS = b"\x80\x02}(U\x06labels]K\x0b" + b"2\x86" * 900 + b"aU\x04dataNu."
+
+
+def test_the_forged_batch_without_fault_is_read(batches, tmp_path):
+    folder, _ = batches
+    content = bytes(range(256)) * 12
+    (folder / "test_batch").write_bytes(forged(b"U\x02u1", SHAPE, content))
+    (sample,) = read(tmp_path).test
+    planes = np.frombuffer(content, np.uint8).reshape(3, 32, 32)
+    assert np.array_equal(decode_image(sample.image), planes.transpose(1, 2, 0))
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (forged(b"U\x01O", b"K\x01M\x80\x01\x86", b"\x41" * 3072), "not bytes"),  # pointers
+        (forged(b"U\x02f8", SHAPE, bytes(3072 * 8)), "not bytes"),
+        (forged(b"U\x02u1", b"J\xff\xff\xff\xffM\x00\x0c\x86", bytes(3072)), "for the shape"),
+        (forged(b"U\x02u1", b"J\xff\xff\xff\x7fJ\xff\xff\xff\x7f\x86", bytes(9)), "for the shape"),
+        (forged(b"U\x02u1", b"M\x00\x0cK\x01\x86", bytes(3072)), r"uint8 \(3072, 1\)"),
+        (forged(b"U\x02u1", SHAPE, bytes(3072))[:-200], "test_batch"),
+        (DEEP, "operation TUPLE1, which is not allowed"),
+        (LAUGHS, "operation DUP, which is not allowed"),
+        (b"\x80\x02}r\xff\xff\xff\x7f.", "keeps more than it holds"),
+        (b"\x80\x02}0.", "test_batch"),
+        (b"\x80\x02.", "test_batch"),
+        (b"\x80\x02cnumpy\ndtype\n}U\x01aK\x01sb.", "only names"),
+        (b"\x80\x02cnumpy\nndarray\n)R.", "test_batch"),
+        (b"\x80\x02cbuiltins\neval\n.", r"builtins\.eval, which is not allowed"),
+        (b"\x80\x02cnumpy\nndarray.tobytes\n.", "not allowed"),
+        (b"\x80\x02c_codecs\nencode\nU\x01aU\x05utf-8\x86R.", "another encoding"),
+        (b"\x80\x05\x95" + b"\xff" * 8 + b"}.", "test_batch"),
+        (b"\x80\x02}U\x06labelsU\x01a.", "test_batch"),
+        (b"\x80\x04\x8e" + b"\xff" * 7 + b"\x7f.", "test_batch"),
+    ],
+)
+def test_hostile_pickles_are_named(batches, tmp_path, content, problem):
+    folder, _ = batches
+    (folder / "test_batch").write_bytes(content)
+    with pytest.raises(DataError, match=problem):
+        read(tmp_path)
+
+
+def test_a_label_without_end_is_not_shown(batches, tmp_path):
+    folder, _ = batches
+    nested = b"\x80\x02}(U\x06labels]](K\x0beaU\x04data"
+    content = forged(b"U\x02u1", SHAPE, bytes(3072))
+    start = content.index(b"cnumpy")
+    array = content[start : content.index(b"U\x06labels")]
+    (folder / "test_batch").write_bytes(nested + array + b"u.")
+    with pytest.raises(DataError, match="the label of image 0 is list"):
+        read(tmp_path)

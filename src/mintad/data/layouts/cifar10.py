@@ -1,13 +1,10 @@
 """CIFAR-10, each class a product: torchvision's `cifar-10-batches-py` or Hugging Face's Parquet.
 
-The pickles of the former are read with an unpickler that knows numpy arrays and nothing else.
 The latter are `train*.parquet` and `test*.parquet` with columns img (bytes, path) and label.
 """
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from mintad.data.layouts.pickles import read_pickle
 from mintad.data.layouts.tables import read_parquet
+from mintad.data.listing import is_file
 from mintad.data.sample import Dataset, MemoryImage, Sample, Split
+from mintad.data.sources import MissingImageError, read_bytes
 from mintad.errors import DataError
 
 CLASSES = (
@@ -96,14 +96,14 @@ def cifar10_split(dataset: Dataset, normal: Sequence[int]) -> Dataset:
 
 def _batch_folder(root: Path) -> Path | None:
     for folder in (root / _FOLDER, root):
-        if any((folder / name).is_file() for _, names in _BATCHES for name in names):
+        if any(is_file(folder / name) for _, names in _BATCHES for name in names):
             return folder
     return None
 
 
 def _parquet_files(root: Path, split: Split) -> list[Path]:
     for folder in (root, root / "plain_text"):
-        paths = sorted(path for path in folder.glob(f"{split}*.parquet") if path.is_file())
+        paths = sorted(path for path in folder.glob(f"{split}*.parquet") if is_file(path))
         if paths:
             return paths
     return []
@@ -123,13 +123,13 @@ def _read_parquet(path: Path, split: Split) -> list[Sample]:
 
 
 def _read_batches(paths: Sequence[Path], split: Split) -> list[Sample]:
-    if not any(path.is_file() for path in paths):
+    if not any(is_file(path) for path in paths):
         return []
     samples = []
     for path in paths:
-        if not path.is_file():
+        if not is_file(path):
             raise _damaged(path, "it is missing, though others of its set are there")
-        batch = _unpickle(path)
+        batch = _read_batch(path)
         pixels, labels = batch.get("data"), batch.get("labels")
         if not isinstance(pixels, np.ndarray) or not isinstance(labels, list):
             raise _damaged(path, "it has no data and labels")
@@ -143,41 +143,26 @@ def _read_batches(paths: Sequence[Path], split: Split) -> list[Sample]:
 
 def _sample(path: Path, split: Split, number: int, label: Any, content: Any) -> Sample:
     if not isinstance(label, int) or not 0 <= label < len(CLASSES):
-        raise _damaged(path, f"the label of image {number} is {label!r}, not 0 to 9")
+        raise _damaged(path, f"the label of image {number} is {_shown(label)}, not 0 to 9")
     name = f"{path.name}/{number:05d}"
     return Sample(CLASSES[label], split, MemoryImage(name, content))
 
 
-def _unpickle(path: Path) -> dict[Any, Any]:
+def _shown(label: Any) -> str:
+    """A label in words; of what is no number only its kind, which may be endless."""
+    return str(label) if isinstance(label, int) and abs(label) < 1 << 64 else type(label).__name__
+
+
+def _read_batch(path: Path) -> dict[Any, Any]:
     try:
-        batch = _ArrayUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
+        batch = read_pickle(read_bytes(path))
+    except MissingImageError as error:
+        raise _damaged(path, "it cannot be read") from error
     except Exception as error:  # a damaged pickle can raise anything
-        raise _damaged(path, str(error)) from error
+        raise _damaged(path, str(error)[:200] or type(error).__name__) from error
     if not isinstance(batch, dict):
         raise _damaged(path, f"it holds a {type(batch).__name__}, not a dictionary")
     return batch
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Builds containers, text, numbers and numpy arrays; refuses every other object."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
-            return getattr(np, name)
-        if name == "_reconstruct" and module in (
-            "numpy.core.multiarray",
-            "numpy._core.multiarray",
-        ):
-            return np.empty(0).__reduce__()[0]
-        if (module, name) == ("_codecs", "encode"):  # how Python 3 writes bytes in protocol 2
-            return _encode_latin1
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not allowed")
-
-
-def _encode_latin1(text: str, encoding: str) -> bytes:
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"it asks for the encoding {encoding}")
-    return text.encode("latin1")
 
 
 def _damaged(path: Path, problem: str) -> DataError:
