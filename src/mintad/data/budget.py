@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_AT_ONCE = 1 << 26
+_AT_ONCE = 1 << 25
 
 
 class _Budget(threading.local):
@@ -25,7 +25,7 @@ _held = 0
 def pixels_in_hand(count: int) -> Iterator[None]:
     """Waits until `count` pixels more may be held, and holds them while the block runs.
 
-    An image of more than `2 ** 26` pixels waits until it is alone. A thread that holds pixels
+    An image of more than `2 ** 25` pixels waits until it is alone. A thread that holds pixels
     already does not wait again.
     """
     global _held

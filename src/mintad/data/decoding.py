@@ -82,7 +82,7 @@ MAX_PIXELS = 200_000_000
 LONGEST_SIDE = 65_500
 """The longest side of an image that is decoded, in pixels: as much as JPEG can have."""
 
-_BYTES_PER_PIXEL = 8
+_BYTES_PER_PIXEL = 4
 _READERS: dict[str, Callable[[bytes, str], Opened]] = {
     "png": open_png,
     "jpeg": open_jpeg,
@@ -142,7 +142,7 @@ def decode_mask_bytes(
     """The mask encoded in `content` as `bool (H, W)`, by the rules of `decode_mask`."""
     with (
         _opened(content, name, max_pixels) as opened,
-        pixels_in_hand(opened.size[0] * opened.size[1]),
+        pixels_in_hand(_weight(opened)),
     ):
         return turned(to_mask(opened.decode(), name), opened.orientation)
 
@@ -167,14 +167,25 @@ def picture_in_hand(
     if isinstance(source, MemoryImage) and isinstance(source.content, np.ndarray):
         yield Picture(_pixels_in_memory(source.name, source.content, max_pixels))
         return
-    name = source_name(source)
-    content = read_bytes(source, max_pixels)
     with ExitStack() as held:
-        with _opened(content, name, max_pixels) as opened:
-            held.enter_context(pixels_in_hand(opened.size[0] * opened.size[1]))
-            picture = to_picture(opened.decode(), name, bit_depth)
-            pixels = turned(picture.pixels, opened.orientation)
-        yield replace(picture, pixels=pixels, pages=opened.pages)
+        yield _picture(
+            read_bytes(source, max_pixels), source_name(source), max_pixels, bit_depth, held
+        )
+
+
+def _picture(
+    content: bytes, name: str, max_pixels: int, bit_depth: int | None, held: ExitStack
+) -> Picture:
+    with _opened(content, name, max_pixels) as opened:
+        held.enter_context(pixels_in_hand(_weight(opened)))
+        picture = to_picture(opened.decode(), name, bit_depth)
+        pixels = turned(picture.pixels, opened.orientation)
+        return replace(picture, pixels=pixels, pages=opened.pages)
+
+
+def _weight(opened: Opened) -> int:
+    """The pixels of an image; those of more than four bytes count more."""
+    return int(opened.size[0] * opened.size[1] * max(1.0, opened.bytes_per_pixel / 4))
 
 
 @contextmanager

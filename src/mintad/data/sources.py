@@ -42,21 +42,15 @@ def read_bytes(source: ImageSource, max_pixels: int | None = None) -> bytes:
         if isinstance(source.content, np.ndarray):
             raise TypeError("an image given as pixels has no encoded bytes")
         return source.content
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        with open(os.open(source, flags | getattr(os, "O_CLOEXEC", 0)), "rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise MissingImageError(
-                    f"The image {source} cannot be read: it is {_kind(found.st_mode)}.",
-                    "Give a file, or take it out of the data.",
-                )
-            if max_pixels is not None:
-                head = file.read(_HEAD)
-                check_known(head, str(source))
-                _check_length(found.st_size, str(source), max_pixels)
-                return head + file.read(max(0, found.st_size - len(head)))
-            return file.read(found.st_size)
+        with open(source, "rb", opener=_open_regular) as file:
+            length = os.fstat(file.fileno()).st_size
+            if max_pixels is None:
+                return file.read(length)
+            head = file.read(_HEAD)
+            check_known(head, str(source))
+            _check_length(length, str(source), max_pixels)
+            return head + file.read(max(0, length - len(head)))
     except FileNotFoundError as error:
         raise MissingImageError(
             f"The image {source} does not exist.", "Restore the file or take it out of the data."
@@ -117,7 +111,18 @@ def _check_length(length: int, name: str, max_pixels: int) -> None:
         )
 
 
-def _kind(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "a folder"
-    return "a pipe or a socket" if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else "a device"
+def _open_regular(path: str, flags: int) -> int:
+    """The descriptor of a regular file, opened without waiting for anyone to write into it.
+
+    Raises `MissingImageError` for anything else.
+    """
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    kind = "a folder" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device"
+    raise MissingImageError(
+        f"The image {path} cannot be read: it is {kind}, not a file.",
+        "Give a file, or take it out of the data.",
+    )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from mintad.data.formats.raster import Opened, OversizedImageError, Raster
 from mintad.errors import ImageError
 
 _MOST_SCANS = 100
+_AT_ONCE = 1 << 24
 _GREY_ALPHA, _RGB, _RGBA = 4, 2, 6
 _CHANNELS = {0: 1, _RGB: 3, 3: 1, _GREY_ALPHA: 2, _RGBA: 4}
 _PASSES = (
@@ -83,20 +85,20 @@ def _opened(
 def raster_of(image: Image.Image) -> Raster:
     """The samples of an image that Pillow has opened."""
     mode = image.mode
+    clear = image.info.get("transparency")
     if mode.startswith("I;16"):
-        samples = np.asarray(image)
-        clear = image.info.get("transparency")
-        alpha = None if clear is None else np.where(samples == clear, 0, 65535).astype(np.uint16)
-        return Raster(samples.astype(np.uint16, copy=False)[..., None], 65535, alpha)
-    if mode in ("1", "L") and "transparency" not in image.info:
-        return Raster(np.asarray(image.convert("L"))[..., None])
+        deep = _samples(image).astype(np.uint16, copy=False)
+        alpha = None if clear is None else np.where(deep == clear, 0, 65535).astype(np.uint16)
+        return Raster(deep[..., None], 65535, alpha)
+    if mode in ("1", "L") and clear is None:
+        return Raster(_samples(image if mode == "L" else image.convert("L"))[..., None])
     if mode == "CMYK":
-        return Raster(np.asarray(image))
+        return Raster(_samples(image))
     is_palette = mode in ("P", "PA")
-    if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        whole = np.asarray(image.convert("RGBA"))
+    if mode in ("RGBA", "LA", "PA", "RGBa", "La") or clear is not None:
+        whole = _samples(image if mode == "RGBA" and clear is None else image.convert("RGBA"))
         return Raster(whole[..., :3], 255, whole[..., 3], indexed=is_palette)
-    return Raster(np.asarray(image if mode == "RGB" else image.convert("RGB")), indexed=is_palette)
+    return Raster(_samples(image if mode == "RGB" else image.convert("RGB")), indexed=is_palette)
 
 
 def _deep_png(content: bytes) -> Raster:
@@ -106,50 +108,94 @@ def _deep_png(content: bytes) -> Raster:
     filters, are a PNG of 8 bits, and the lower bytes another.
     """
     width, height, _, colour, _, _, interlaced = struct.unpack(">IIBBBBB", content[16:29])
-    channels = _CHANNELS[colour]
-    data, clear = [], None
-    for kind, start, stop in png_chunks(content):
-        if kind == b"IDAT":
-            if zlib.crc32(content[start - 4 : stop]).to_bytes(4) != content[stop : stop + 4]:
-                raise ValueError("broken PNG file (bad checksum)")
-            data.append(content[start:stop])
-        elif kind == b"tRNS" and colour == _RGB and stop - start == 6:
-            clear = np.frombuffer(content, ">u2", 3, start)
+    bytes_per_pixel = 2 * _CHANNELS[colour]
     lines = [
-        (len(range(top, height, down)), len(range(left, width, across)))
+        (len(range(top, height, down)), 1 + bytes_per_pixel * len(range(left, width, across)))
         for left, top, across, down in (_PASSES if interlaced else ((0, 0, 1, 1),))
     ]
-    lines = [(rows, columns) for rows, columns in lines if rows and columns]
-    length = sum(rows * (1 + 2 * channels * columns) for rows, columns in lines)
-    stream = zlib.decompressobj().decompress(b"".join(data), length)
-    if len(stream) < length:
-        raise EOFError
-    halves: tuple[list[bytes], list[bytes]] = ([], [])
-    place = 0
-    for rows, columns in lines:
-        size = rows * (1 + 2 * channels * columns)
-        block = np.frombuffer(stream, np.uint8, size, place).reshape(rows, -1)
-        for half, first in zip(halves, (1, 2), strict=True):
-            half.append(np.hstack([block[:, :1], block[:, first::2]]).tobytes())
-        place += size
-    upper, lower = (
-        _decode_half(content[16:24], colour, interlaced, b"".join(half)) for half in halves
-    )
-    samples = (upper.astype(np.uint16) << 8) | lower
-    if colour == _RGB:
-        alpha = None
-        if clear is not None:
+    lines = [(rows, length) for rows, length in lines if rows and length > 1]
+    samples = _decode_half(content, lines, 0).astype(np.uint16)
+    samples <<= 8
+    samples |= _decode_half(content, lines, 1)
+    if colour != _RGB:
+        return Raster(samples[..., :-1], 65535, samples[..., -1])
+    alpha = None
+    for kind, start, stop in png_chunks(content):
+        if kind == b"tRNS" and stop - start == 6:
+            clear = np.frombuffer(content, ">u2", 3, start)
             alpha = np.where((samples == clear).all(axis=2), 0, 65535).astype(np.uint16)
-        return Raster(samples, 65535, alpha)
-    return Raster(samples[..., :-1], 65535, samples[..., -1])
+    return Raster(samples, 65535, alpha)
 
 
-def _decode_half(size: bytes, colour: int, interlaced: int, stream: bytes) -> NDArray[np.uint8]:
-    """The `(H, W, C)` bytes of a PNG of 8 bits with these filtered lines."""
+def _decode_half(
+    content: bytes, lines: Sequence[tuple[int, int]], half: Literal[0, 1]
+) -> NDArray[np.uint8]:
+    """The upper (0) or lower (1) bytes `(H, W, C)` of a PNG of 16 bits.
+
+    `lines` are the rows of each pass, and the bytes of each with its filter.
+    """
+    size, (colour, _, _, interlaced) = content[16:24], content[25:29]
     header = size + struct.pack(">BBBBB", 8, colour, 0, 0, interlaced)
-    parts = [b"\x89PNG\r\n\x1a\n"]
-    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(stream, 0)), (b"IEND", b"")):
-        check = zlib.crc32(kind + data)
-        parts += [struct.pack(">I", len(data)), kind, data, struct.pack(">I", check)]
-    with PngImagePlugin.PngImageFile(io.BytesIO(b"".join(parts))) as image:
-        return np.asarray(image)
+    parts = io.BytesIO()
+    parts.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header))
+    deflate = zlib.compressobj(0)
+    stream = _Inflated(content)
+    for rows, length in lines:
+        step = max(1, _AT_ONCE // length)
+        for top in range(0, rows, step):
+            count = min(step, rows - top)
+            block = np.frombuffer(stream.read(count * length), np.uint8).reshape(count, length)
+            kept = np.hstack([block[:, :1], block[:, 1 + half :: 2]])
+            parts.write(_chunk(b"IDAT", deflate.compress(kept.tobytes())))
+    parts.write(_chunk(b"IDAT", deflate.flush()) + _chunk(b"IEND", b""))
+    parts.seek(0)
+    with PngImagePlugin.PngImageFile(parts) as image:
+        return _samples(image)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+class _Inflated:
+    """The lines of a PNG, inflated as far as they are read; `EOFError` where it ends before."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.chunks = (chunk for chunk in png_chunks(content) if chunk[0] == b"IDAT")
+        self.inflate = zlib.decompressobj()
+        self.waiting = b""
+
+    def read(self, length: int) -> bytes:
+        """The next bytes, so many of them."""
+        parts: list[bytes] = []
+        while length:
+            if not self.waiting:
+                _, start, stop = next(self.chunks, (b"", 0, 0))
+                if start == stop == 0:
+                    raise EOFError
+                if zlib.crc32(self.content[start - 4 : stop]) != int.from_bytes(
+                    self.content[stop : stop + 4], "big"
+                ):
+                    raise ValueError("broken PNG file (bad checksum)")
+                self.waiting = self.content[start:stop]
+            part = self.inflate.decompress(self.waiting, length)
+            self.waiting = self.inflate.unconsumed_tail
+            parts.append(part)
+            length -= len(part)
+        return b"".join(parts)
+
+
+def _samples(image: Image.Image) -> NDArray[np.uint8]:
+    """The pixels `(H, W, …)` of an image, band by band: never all of them twice."""
+    image.load()
+    width, height = image.size
+    if width * height <= _AT_ONCE:
+        return np.array(image)
+    step = max(1, _AT_ONCE // width)
+    first = np.asarray(image.crop((0, 0, width, 1)))
+    samples = np.empty((height, *first.shape[1:]), first.dtype)
+    for top in range(0, height, step):
+        bottom = min(top + step, height)
+        samples[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
+    return samples

@@ -97,8 +97,10 @@ def to_picture(raster: Raster, name: str, bit_depth: int | None = None) -> Pictu
     if samples.shape[2] == 4:
         cmyk = Image.frombuffer("CMYK", samples.shape[1::-1], np.ascontiguousarray(samples))
         samples = np.asarray(cmyk.convert("RGB"))
-    pixels = np.empty((*samples.shape[:2], 3), np.uint8)
-    pixels[:] = samples
+    pixels = samples
+    if samples.shape[2] != 3 or not samples.flags.c_contiguous or not samples.flags.writeable:
+        pixels = np.empty((*samples.shape[:2], 3), np.uint8)
+        pixels[:] = samples
     hidden = raster.alpha is not None and not raster.alpha.any()
     if raster.alpha is not None and not hidden:
         alpha = raster.alpha
