@@ -249,7 +249,7 @@ def fill(directory: Path, start: Any) -> None:
     """What each of the two processes does; the result lies in a file named by the process."""
     torch.set_num_threads(1)
     network = build()
-    start.wait(60)
+    start.wait(600)
     table = FeatureCache(directory).features(
         make(*range(12)), network, network.preprocessing(), batch_size=3
     )
@@ -267,7 +267,7 @@ def test_two_processes_at_once(
     other.start()
     fill(tmp_path, start)
     torch.set_num_threads(threads)
-    other.join(120)
+    other.join(600)
     assert other.exitcode == 0
     first, second = (np.load(path) for path in tmp_path.glob("result-*.npy"))
     assert np.array_equal(first, second)

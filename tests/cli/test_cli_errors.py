@@ -246,7 +246,7 @@ def test_ctrl_c_in_the_middle_and_resume(
     while not checkpoint.is_file() and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 130
     assert "the same command with --resume goes on" in errors
     assert "Traceback" not in errors
