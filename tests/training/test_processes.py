@@ -39,4 +39,6 @@ def test_two_processes_give_the_losses_of_one_with_the_doubled_batch(
     ours = mintad.load(tmp_path / "one").tensors("model.safetensors")
     theirs = mintad.load(tmp_path / "two").tensors("model.safetensors")
     for name, value in ours.items():
-        np.testing.assert_allclose(theirs[name], value, atol=2e-4, err_msg=name)
+        if name.endswith("key.bias"):  # softmax does not see it: its gradient is rounding alone
+            continue
+        np.testing.assert_allclose(theirs[name], value, atol=1e-5, err_msg=name)
