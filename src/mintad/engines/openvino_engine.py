@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -113,6 +112,5 @@ def _key(file: Path, outputs: Sequence[str], options: Mapping[str, str], version
     weights = file.with_suffix(".bin")
     graph = [file_digest(part) for part in (file, weights) if part.is_file()]
     machine = [platform.machine(), platform.processor(), sorted(processor_flags())]
-    limit = os.environ.get("ONEDNN_MAX_CPU_ISA")
-    known = json.dumps([graph, list(outputs), dict(options), version, machine, limit])
+    known = json.dumps([graph, list(outputs), dict(options), version, machine])
     return hashlib.sha256(known.encode()).hexdigest()

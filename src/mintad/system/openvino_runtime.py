@@ -107,7 +107,13 @@ def _begin() -> openvino.Core:
     global _in_use
     _refuse_after_fork()
     _in_use = True
-    return openvino.Core()
+    core = openvino.Core()
+    # The variable would hold its oneDNN back but not its own code, and attention then crashes the
+    # process. torch heeds it throughout, so it is put back.
+    if most := os.environ.pop("ONEDNN_MAX_CPU_ISA", None):
+        core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")  # here oneDNN reads its environment
+        os.environ["ONEDNN_MAX_CPU_ISA"] = most
+    return core
 
 
 def _refuse_after_fork() -> None:
