@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from collections.abc import Callable
@@ -96,6 +97,26 @@ def test_export_adds_graphs_to_a_bundle(
         ("onnx", "float32"),
         ("openvino", "float32"),
     ]
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_for_the_graph_costs_it_until_the_next_start(
+    command: Command, tree: Path, tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    words = ("train", tree, "--recipe", tiny_recipe, "--out", tmp_path / "run")
+    words += ("--set", "export=true", "--set", "training.epochs=1")
+    with monkeypatch.context() as patch:
+        patch.setattr("mintad.exporting.graphs.write_onnx", full)
+        status, _, err = command(*words)
+    assert status == 2
+    assert "finished but for its graph" in err
+    assert load(tmp_path / "run").manifest.graphs == ()
+    status, _, err = command(*words, "--resume")
+    assert status == 0, err
+    assert load(tmp_path / "run").manifest.graph("openvino", "float32") is not None
 
 
 def test_export_without_known_products_is_refused(

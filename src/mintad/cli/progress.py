@@ -44,6 +44,8 @@ def resume_hint(run: Path, how: str) -> Iterator[None]:
 
         if (run / CHECKPOINT).is_file():
             kept = f"{run} keeps every finished epoch; {how} goes on from there."
+        elif (run / "bundle" / "manifest.json").is_file():
+            kept = f"The bundle is finished but for its graph; {how} makes that."
         elif (run / RUN_FILE).is_file():
             kept = f"No epoch was finished; {how} goes on with the features, which are kept."
         else:
