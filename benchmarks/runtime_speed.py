@@ -21,7 +21,7 @@ import numpy as np
 from _bundle import open_bundle
 from mintad.bundle import Bundle
 from mintad.cli.doctor import describe_machine
-from mintad.engines.engine import engine_names
+from mintad.engines import engine_names
 from mintad.engines.speed import Speed, measure_apart
 from mintad.system.openvino_runtime import openvino
 from mintad.system.processor import has_bfloat16

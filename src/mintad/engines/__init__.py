@@ -3,8 +3,8 @@
 Nothing heavy is imported until an engine is opened.
 """
 
-from mintad.engines.choice import fastest_engine
-from mintad.engines.engine import default_engine, engine_names, open_engine, resolve_engine
+from mintad.engines.choice import default_engine, engine_names, fastest_engine
+from mintad.engines.engine import open_engine, resolve_engine
 from mintad.engines.onnx_engine import OnnxEngine
 from mintad.engines.openvino_engine import OpenVinoEngine
 from mintad.engines.parity import EngineParity, Parity, compare_engines

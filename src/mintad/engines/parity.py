@@ -10,8 +10,9 @@ import numpy as np
 
 from mintad.bundle import Bundle, RawPrediction
 from mintad.data import Dataset, Sample, load_batches
+from mintad.engines.choice import LARGEST_LOSS, engine_names
 from mintad.engines.deviation import Deviation, deviation, largest_deviation, macro_auroc
-from mintad.engines.engine import LARGEST_LOSS, engine_names, open_engine, resolve_engine
+from mintad.engines.engine import open_engine, resolve_engine
 from mintad.engines.registry import Engine, engine_spec
 from mintad.engines.torch_engine import reference_engine
 from mintad.errors import BundleError, DataError

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mintad.bundle import INSPECTION_OUTPUTS, Bundle, GraphFormat, RawPrediction
-from mintad.errors import BundleError, ConfigError
+from mintad.errors import BundleError, ConfigError, MissingExtraError
 
 
 class Engine(Protocol):
@@ -83,6 +83,23 @@ def engine_spec(name: str) -> EngineSpec:
             f"There is no engine named {name!r}.", f"Choose: {', '.join([*_ENGINES, 'auto'])}."
         )
     return _ENGINES[name]
+
+
+def open_registered(bundle: Bundle, name: str, *, live: bool = False) -> Engine:
+    """The engine that `name` says in full, such as "openvino:float32"; see `open_engine`."""
+    kind, _, precision = name.partition(":")
+    spec = engine_spec(kind)
+    try:
+        if not spec.installed:
+            raise ModuleNotFoundError(name=spec.package)
+        return spec.open(bundle, precision, live=live)
+    except ModuleNotFoundError as error:
+        if spec.extra:
+            raise MissingExtraError(f"The engine {kind}", spec.extra) from error
+        raise ConfigError(
+            f"The engine {kind} needs the package {error.name}, which is not installed.",
+            f"Install it with: pip install {error.name}",
+        ) from error
 
 
 def find_graph(bundle: Bundle, format: GraphFormat, precision: str) -> tuple[Path, list[str]]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mintad.engines.engine import LARGEST_LOSS
+from mintad.engines.choice import LARGEST_LOSS
 from mintad.errors import MissingExtraError
 from mintad.system.openvino_runtime import openvino
 
