@@ -18,7 +18,7 @@ from mintad.backbones import (
     embed_products,
     restore_backbone,
 )
-from mintad.bundle import Bundle
+from mintad.bundle import BACKBONE_FILE, MODEL_FILE, Bundle
 from mintad.data import Preprocessing
 from mintad.errors import BundleError
 from mintad.features import Features, FeatureShape
@@ -27,8 +27,14 @@ from mintad.models import AnomalyModel, TextConfig, create_model, model_class, m
 if TYPE_CHECKING:
     from mintad.training.recipe import Recipe
 
-MODEL_FILE = "model.safetensors"
-BACKBONE_FILE = "backbone.safetensors"
+__all__ = [
+    "Network",
+    "build_model",
+    "load_backbone",
+    "load_model",
+    "load_network",
+    "state_arrays",
+]
 
 
 class Network(nn.Module):

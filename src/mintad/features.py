@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+__all__ = ["FeatureKind", "FeatureShape", "Features"]
+
 FeatureKind = Literal["tokens", "stages"]
 
 

@@ -21,7 +21,9 @@ from mintad.data import MemoryImage, Sample
 from mintad.errors import WeightsError
 
 
-def build(sampling: str = "area", also_at: list[tuple[int, int]] | None = None) -> Backbone:
+def build(
+    sampling: str = "area", image: bool = False, also_at: list[tuple[int, int]] | None = None
+) -> Backbone:
     config = BackboneConfig.model_validate(
         {
             "name": "timm:test_efficientnet",
@@ -30,6 +32,7 @@ def build(sampling: str = "area", also_at: list[tuple[int, int]] | None = None) 
             "stages": (1, 2),
             "stride": 8,
             "sampling": sampling,
+            "image": image,
             "also_at": also_at or [],
         }
     )
@@ -50,13 +53,20 @@ def pictures(count: int) -> list[Sample]:
 
 
 @pytest.mark.parametrize(
-    ("sampling", "also_at"),
-    [("area", []), ("bilinear", []), ("native", []), ("native-image", []), ("area", [(32, 40)])],
+    ("sampling", "image", "also_at"),
+    [
+        ("area", False, []),
+        ("bilinear", False, []),
+        ("native", False, []),
+        ("native", True, []),
+        ("area", False, [(32, 40)]),
+        ("area", True, [(32, 40)]),
+    ],
 )
 def test_the_compiled_backbone_gives_the_features_of_torch(
-    sampling: str, also_at: list[tuple[int, int]]
+    sampling: str, image: bool, also_at: list[tuple[int, int]]
 ) -> None:
-    backbone = build(sampling, also_at)
+    backbone = build(sampling, image, also_at)
     images = torch.randn(5, 3, 64, 48)
     network = accelerate(backbone, images[:1])
     assert not isinstance(network, Packed)

@@ -31,16 +31,15 @@ def build(sampling: str, name: str = SMALL, **options: Any) -> Backbone:
 
 
 @pytest.mark.parametrize("size", [(64, 64), (40, 72), (33, 57)])
-@pytest.mark.parametrize("sampling", ["native", "native-image"])
-def test_the_features_are_every_stage_as_it_is(size: tuple[int, int], sampling: str) -> None:
-    backbone = build(sampling)
+@pytest.mark.parametrize("with_image", [False, True])
+def test_the_features_are_every_stage_as_it_is(size: tuple[int, int], with_image: bool) -> None:
+    backbone = build("native", image=with_image)
     images = torch.randn(2, 3, *size)
     with torch.inference_mode():
         maps = backbone.network.forward_intermediates(
             images, indices=[1, 2], intermediates_only=True
         )
         features = backbone(images)
-    with_image = sampling == "native-image"
     assert features.image is (images if with_image else None)
     assert all(torch.equal(a, b) for a, b in zip(features.stages, maps, strict=True))
     shape = backbone.shape(*size)
@@ -50,9 +49,10 @@ def test_the_features_are_every_stage_as_it_is(size: tuple[int, int], sampling: 
         _ = features.tokens
 
 
-@pytest.mark.parametrize("sampling", ["area", "native", "native-image"])
-def test_features_come_back_from_their_rows(sampling: str) -> None:
-    backbone = build(sampling)
+@pytest.mark.parametrize("with_image", [False, True])
+@pytest.mark.parametrize("sampling", ["area", "native"])
+def test_features_come_back_from_their_rows(sampling: str, with_image: bool) -> None:
+    backbone = build(sampling, image=with_image)
     shape = backbone.shape(40, 72)
     with torch.inference_mode():
         features = backbone(torch.randn(2, 3, 40, 72))
@@ -60,13 +60,13 @@ def test_features_come_back_from_their_rows(sampling: str) -> None:
     assert rows.shape == (2, *row_shape(shape))
     again = unpack(rows, shape)
     assert again.kind == features.kind == shape.kind
-    if shape.kind == "tokens":
-        assert torch.equal(again.tokens, features.tokens)
-        assert row_shape(shape) == (shape.positions, shape.channels)
-        return
-    assert (again.image is None) == (features.image is None)
+    assert (again.image is not None) == (features.image is not None) == with_image
     if again.image is not None:
         assert torch.equal(again.image, features.image)
+    if shape.kind == "tokens":
+        assert torch.equal(again.tokens, features.tokens)
+        assert with_image or row_shape(shape) == (shape.positions, shape.channels)
+        return
     assert [tuple(stage.shape[2:]) for stage in again.stages] == list(shape.grids)
     assert all(torch.equal(a, b) for a, b in zip(again.stages, features.stages, strict=True))
 
@@ -80,12 +80,16 @@ def test_a_vision_transformer_gives_its_blocks_on_the_grid_of_its_patches() -> N
 
 
 def test_samplings_have_digests_of_their_own() -> None:
-    samplings = ("bilinear", "area", "native", "native-image")
-    assert len({build(sampling).digest() for sampling in samplings}) == 4
+    digests = {
+        build(sampling, image=image).digest()
+        for sampling in ("bilinear", "area", "native")
+        for image in (False, True)
+    }
+    assert len(digests) == 6
 
 
 def test_the_image_in_a_row_is_within_a_tenth_of_a_grey_level() -> None:
-    backbone = build("native-image")
+    backbone = build("native", image=True)
     preprocessing = backbone.preprocessing()
     height, width = preprocessing.height, preprocessing.width
     images = np.random.default_rng(0).integers(0, 256, (2, height, width, 3), dtype=np.uint8)
@@ -98,7 +102,7 @@ def test_the_image_in_a_row_is_within_a_tenth_of_a_grey_level() -> None:
 
 
 def test_a_student_is_the_backbone_untrained_and_follows_the_seed() -> None:
-    backbone = build("native-image")
+    backbone = build("native", image=True)
     images = torch.randn(2, 3, 64, 64)
     torch.manual_seed(7)
     expected = torch.rand(1)

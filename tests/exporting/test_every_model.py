@@ -40,7 +40,6 @@ def network(name: str, images: NDArray[np.uint8], products: NDArray[np.int64]) -
     """The model on a small backbone, fitted to the images and a few steps into its training."""
     torch.manual_seed(0)
     needs = model_class(name).requirements
-    sampling = "native" if needs.features == "stages" else "bilinear"
     recipe = Recipe(
         name=name,
         model=name,
@@ -51,7 +50,8 @@ def network(name: str, images: NDArray[np.uint8], products: NDArray[np.int64]) -
             weights="random",
             input_size=(64, 64),
             stride=8,
-            sampling="native-image" if needs.image else sampling,
+            sampling="native" if needs.features == "stages" else "bilinear",
+            image=needs.image,
         ),
         training=TrainingConfig(epochs=0),
     )

@@ -9,7 +9,7 @@ from mintad.layers.distribution_decoder import (
     gaussian_negative_log_likelihood,
 )
 from mintad.layers.inr import ImplicitQuery, TokenMlpQuery
-from mintad.layers.jitter import jitter
+from mintad.layers.noise import jitter
 from mintad.layers.position import LearnedPosition, coordinates
 from mintad.layers.prompt_mapper import PooledPromptMapper, PromptMapper
 from mintad.layers.transformer import Decoder, Encoder

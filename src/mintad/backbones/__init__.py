@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mintad.backbones.config import BackboneConfig, ResolvedConfig
-from mintad.backbones.registry import BackboneSpec, Stage, backbone_spec, list_backbones
+from mintad.backbones.registry import (
+    BackboneSpec,
+    Stage,
+    backbone_spec,
+    list_backbones,
+    register_backbone,
+)
 from mintad.lazy import lazy_names
 
 if TYPE_CHECKING:
@@ -35,6 +41,7 @@ __all__ = [
     "embed_products",
     "list_backbones",
     "pack",
+    "register_backbone",
     "restore_backbone",
     "row_shape",
     "stream_features",

@@ -88,21 +88,19 @@ class Backbone(nn.Module):
         return -(-height // self.config.stride), -(-width // self.config.stride)
 
     def _stages(self, images: Tensor) -> list[Tensor]:
-        return stage_maps(
-            self.network, images, self.config.stages, transformer=self.spec.transformer
-        )
+        return stage_maps(self.network, images, self.config.stages, self.spec)
 
     def forward(self, images: Tensor) -> Features:
         """The features of `images` `float32 (B, 3, h, w)`, normalised."""
+        image = images if self.config.image else None
         if self.config.native:
             self._grid(images.shape[-2], images.shape[-1])
-            image = images if self.config.image else None
             return Features(stages=self._stages(images), image=image)
         sizes = self.config.also_at
         views = [images, *(F.interpolate(images, size, mode="bilinear") for size in sizes)]
         maps = [self._one_grid(view).flatten(2) for view in views]  # each (B, C, P)
         whole = torch.cat(maps, dim=2) if sizes else maps[0]
-        return Features(tokens=whole.transpose(1, 2))
+        return Features(tokens=whole.transpose(1, 2), image=image)
 
     def _one_grid(self, images: Tensor) -> Tensor:
         """The stages on one grid, `(B, C, H, W)`."""
@@ -127,9 +125,10 @@ class Backbone(nn.Module):
     def digest(self) -> str:
         """SHA-256 of the weights and of what is taken from them: equal digest, equal features."""
         config = self.config
-        architecture = self.spec.timm_name.split(".")[0]
+        architecture = self.spec.timm_name.split(".")[0] or self.spec.network
         taken = [architecture, config.stages, config.stride, config.sampling]
         taken += [config.also_at] if config.also_at else []
+        taken += ["image"] if config.image else []
         result = hashlib.sha256(json.dumps(taken).encode())
         for key, value in sorted(self.network.state_dict().items()):
             array = value.detach().cpu().contiguous()
@@ -150,7 +149,7 @@ def create_backbone(config: BackboneConfig) -> Backbone:
     network = build_network(spec)
     if file is not None:
         state = checked_state(network, read_weights(file), str(file))
-    keep_stages(network, config.stages, transformer=spec.transformer)
+    keep_stages(network, config.stages, spec)
     if file is not None:
         load_state(network, state, str(file))
     return Backbone(config, spec, network.to(memory_format=torch.channels_last))
@@ -163,7 +162,7 @@ def restore_backbone(config: ResolvedConfig, state: Mapping[str, Tensor]) -> Bac
     """
     spec = find_spec(config.name)
     network = build_network(spec)
-    keep_stages(network, config.stages, transformer=spec.transformer)
+    keep_stages(network, config.stages, spec)
     backbone = Backbone(config, spec, network.to(memory_format=torch.channels_last))
     try:
         backbone.load_state_dict(state)

@@ -10,7 +10,7 @@ from mintad.backbones.registry import BackboneSpec
 from mintad.errors import ConfigError
 
 _Positive = Annotated[int, Field(gt=0)]
-Sampling = Literal["bilinear", "area", "native", "native-image"]
+Sampling = Literal["bilinear", "area", "native"]
 
 
 class BackboneConfig(BaseModel):
@@ -22,8 +22,8 @@ class BackboneConfig(BaseModel):
     the registry's, which is 16 for a convolutional network and the patch size for a vision
     transformer. `sampling` is how a finer stage comes to the grid: "bilinear" samples points,
     corners aligned, as UniAD does; "area" averages the cells that a position covers, and nothing
-    between two points is missed. "native" leaves every stage as it is, and "native-image" gives
-    the prepared image with them. `also_at` names further sizes (height, width) at which the
+    between two points is missed. "native" leaves every stage as it is. With `image` the prepared
+    image comes with the features. `also_at` names further sizes (height, width) at which the
     network sees the prepared image, too: their tokens follow those of the image as it is, each
     size on its own grid.
     """
@@ -36,17 +36,13 @@ class BackboneConfig(BaseModel):
     input_size: tuple[_Positive, _Positive] | None = None
     stride: _Positive | None = None
     sampling: Sampling = "bilinear"
+    image: bool = False
     also_at: tuple[tuple[_Positive, _Positive], ...] = ()
 
     @property
     def native(self) -> bool:
         """Whether the stages keep their own resolution."""
-        return self.sampling in ("native", "native-image")
-
-    @property
-    def image(self) -> bool:
-        """Whether the prepared image comes with the features."""
-        return self.sampling == "native-image"
+        return self.sampling == "native"
 
 
 class ResolvedConfig(BackboneConfig):

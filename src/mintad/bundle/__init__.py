@@ -1,6 +1,13 @@
 """What a trained model is on disk: a manifest, weights in safetensors, hashes; never pickle."""
 
-from mintad.bundle.bundle import Bundle, extend_bundle, load, write_bundle
+from mintad.bundle.bundle import (
+    BACKBONE_FILE,
+    MODEL_FILE,
+    Bundle,
+    extend_bundle,
+    load,
+    write_bundle,
+)
 from mintad.bundle.manifest import (
     BackboneEntry,
     FileEntry,
@@ -14,7 +21,9 @@ from mintad.bundle.manifest import (
 from mintad.bundle.prediction import INSPECTION_OUTPUTS, RawPrediction
 
 __all__ = [
+    "BACKBONE_FILE",
     "INSPECTION_OUTPUTS",
+    "MODEL_FILE",
     "BackboneEntry",
     "Bundle",
     "FileEntry",

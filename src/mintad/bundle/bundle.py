@@ -20,6 +20,8 @@ from mintad.system.files import file_digest, storage_errors, write_json
 from mintad.system.words import counted, shortened
 
 MANIFEST = "manifest.json"
+MODEL_FILE = "model.safetensors"
+BACKBONE_FILE = "backbone.safetensors"
 Tensors = Mapping[str, NDArray[np.generic]]
 
 
@@ -30,7 +32,7 @@ class Bundle:
     >>> bundle = mintad.load("run")
     >>> bundle
     Bundle('run/bundle', mint-ad, 2 products)
-    >>> bundle.manifest.backbone.name
+    >>> bundle.manifest.backbone.config.name
     'timm:test_efficientnet'
     """
 

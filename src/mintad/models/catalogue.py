@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mintad.models.base import AnomalyModel, ModelConfig
-from mintad.models.registry import METHODS, list_models
+from mintad.models.registry import list_models, method
 
 _BOUNDS = {
     "minimum": ">=",
@@ -22,19 +22,17 @@ def describe_models() -> list[dict[str, Any]]:
     run must be given beside the images and their products; `switches` is a list of name, type,
     values and default, where `values` is a list, a range in words, or None for anything.
     """
-    described = []
-    for name in list_models():
-        model, paper = METHODS[name]
-        described.append(
-            {
-                "name": name,
-                "paper": paper,
-                "needs_at_test": ["product"] if model.requirements.product else [],
-                "needs_in_training": _needs_in_training(model),
-                "switches": describe_switches(model.config_class),
-            }
-        )
-    return described
+    return [
+        {
+            "name": name,
+            "paper": paper,
+            "needs_at_test": ["product"] if model.requirements.product else [],
+            "needs_in_training": _needs_in_training(model),
+            "switches": describe_switches(model.config_class),
+        }
+        for name in list_models()
+        for model, paper in [method(name)]
+    ]
 
 
 def _needs_in_training(model: type[AnomalyModel]) -> list[str]:

@@ -11,9 +11,13 @@ from torch.nn import functional as F
 
 from mintad.features import FeatureShape
 from mintad.models.base import Requirements, TextConfig
+from mintad.models.registry import register_model
 from mintad.models.uniad import UniAd, UniAdConfig
 
+_PAPER = "UniAD, arXiv 2206.03687, compared in MINT-AD, arXiv 2403.14213"
 
+
+@register_model("uniad-query-pool", paper=_PAPER)
 class QueryPoolUniAd(UniAd):
     """One table of queries per product and decoder layer."""
 
@@ -28,6 +32,7 @@ class QueryPoolUniAd(UniAd):
         return self.queries[self.named(products)].transpose(0, 1)
 
 
+@register_model("uniad-class-token", paper=_PAPER)
 class ClassTokenUniAd(UniAd):
     """A learned token of the product goes through encoder and decoder beside the others.
 
@@ -57,6 +62,7 @@ class TextPromptConfig(UniAdConfig, TextConfig):
     """UniAD's switches, and where the text embeddings come from."""
 
 
+@register_model("uniad-text-prompt", paper=_PAPER)
 class TextPromptUniAd(UniAd):
     """The text embedding of the product's name, projected, is added to every layer's queries.
 

@@ -9,17 +9,19 @@ from torch.nn import functional as F
 from mintad.errors import ConfigError
 from mintad.features import Features, FeatureShape
 from mintad.layers.distribution_decoder import gaussian_negative_log_likelihood
-from mintad.layers.jitter import jitter
+from mintad.layers.noise import jitter
 from mintad.layers.recogniser import ProductRecogniser
-from mintad.layers.reconstruction_loss import reconstruction_loss
+from mintad.layers.reconstruction import reconstruction_loss
 from mintad.layers.smoothing import smooth
 from mintad.layers.standardisation import Standardisation
 from mintad.layers.subspace import ProductSubspaces, channel_weights
 from mintad.models.base import AnomalyModel, Batches, Prediction, Reconstruction
 from mintad.models.mint_ad_network import ClassAwareReconstruction, MintAdConfig
+from mintad.models.registry import register_model
 from mintad.models.scores import image_score
 
 
+@register_model("mint-ad", paper="MINT-AD, arXiv 2403.14213")
 class MintAd(AnomalyModel):
     """MINT-AD, trained from nothing as in the paper, or from a closed form.
 

@@ -10,6 +10,7 @@ from mintad.layers.distillation import cosine_distance, flattened_cosine_distanc
 from mintad.layers.reverse_decoder import OneClassEmbedding, ReverseDecoder
 from mintad.layers.standardisation import Standardisation
 from mintad.models.base import Batches
+from mintad.models.registry import register_model
 from mintad.models.teacher_student import TeacherStudent, TeacherStudentConfig
 
 
@@ -26,6 +27,7 @@ class Rd4adConfig(TeacherStudentConfig):
     standardise: bool = False
 
 
+@register_model("rd4ad", paper="RD4AD, arXiv 2201.10703")
 class Rd4ad(TeacherStudent):
     """The reverse student: embedding and decoder. It needs the teacher's stages alone."""
 

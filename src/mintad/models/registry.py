@@ -1,20 +1,20 @@
-"""Methods by name."""
+"""Methods by name; other packages can add theirs."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import pkgutil
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
 from mintad.errors import ConfigError
 from mintad.features import FeatureShape
-from mintad.models.base import AnomalyModel, ModelConfig
-from mintad.models.class_aware import ClassTokenUniAd, QueryPoolUniAd, TextPromptUniAd
-from mintad.models.mint_ad import MintAd
-from mintad.models.rd4ad import Rd4ad
-from mintad.models.snl import SnlRd4ad, SnlStfpm
-from mintad.models.stfpm import Stfpm
-from mintad.models.uniad import UniAd
+from mintad.models.base import AnomalyModel, ModelConfig, TextConfig
+from mintad.registry import Registry
+
+Model = TypeVar("Model", bound=type[AnomalyModel])
 
 
 class Method(NamedTuple):
@@ -24,37 +24,57 @@ class Method(NamedTuple):
     paper: str
 
 
-_MINT_AD = "MINT-AD, arXiv 2403.14213"
-_UNIAD = "UniAD, arXiv 2206.03687"
-_STFPM = "STFPM, arXiv 2103.04257"
-_RD4AD = "RD4AD, arXiv 2201.10703"
-_SNL = "SNL, arXiv 2402.17091"
+def _import_methods() -> None:
+    """Every module of this room, whichever registers methods."""
+    room = import_module("mintad.models")
+    for module in pkgutil.iter_modules(room.__path__, "mintad.models."):
+        import_module(module.name)
 
-METHODS = {
-    "mint-ad": Method(MintAd, _MINT_AD),
-    "rd4ad": Method(Rd4ad, _RD4AD),
-    "snl-rd4ad": Method(SnlRd4ad, f"{_SNL}, on {_RD4AD}"),
-    "snl-stfpm": Method(SnlStfpm, f"{_SNL}, on {_STFPM}"),
-    "stfpm": Method(Stfpm, _STFPM),
-    "uniad": Method(UniAd, _UNIAD),
-    "uniad-class-token": Method(ClassTokenUniAd, f"{_UNIAD}, compared in {_MINT_AD}"),
-    "uniad-query-pool": Method(QueryPoolUniAd, f"{_UNIAD}, compared in {_MINT_AD}"),
-    "uniad-text-prompt": Method(TextPromptUniAd, f"{_UNIAD}, compared in {_MINT_AD}"),
-}
+
+_METHODS: Registry[Method] = Registry("model", "mintad.models", _import_methods)
+
+
+def register_model(name: str, *, paper: str) -> Callable[[Model], Model]:
+    """Registers a class as the method `name`; `paper` is where it was published.
+
+    A package adds its methods by naming the module that registers them as an entry point of the
+    group `mintad.models`. Raises `ConfigError` where another method has the name, `TypeError`
+    for a class that cannot be a method.
+    """
+
+    def register(model: Model) -> Model:
+        if not issubclass(getattr(model, "config_class", object), ModelConfig):
+            raise TypeError(f"{model.__name__} does not say which its config_class is")
+        if model.requirements.text and not issubclass(model.config_class, TextConfig):
+            raise TypeError(f"{model.config_class.__name__} has to be a TextConfig: texts are read")
+        _METHODS.add(name, Method(model, paper), lambda known: _path(known.model) == _path(model))
+        return model
+
+    return register
+
+
+def _path(model: type) -> str:
+    return f"{model.__module__}.{model.__qualname__}"
 
 
 def list_models() -> list[str]:
     """The names of all methods."""
-    return sorted(METHODS)
+    return sorted(_METHODS.entries())
+
+
+def method(name: str) -> Method:
+    """A method by name. Raises `ConfigError` for an unknown one."""
+    methods = _METHODS.entries()
+    if name not in methods:
+        raise ConfigError(
+            f"There is no model named {name!r}.", f"Choose one of: {', '.join(sorted(methods))}."
+        )
+    return methods[name]
 
 
 def model_class(name: str) -> type[AnomalyModel]:
     """The class of a method. Raises `ConfigError` for an unknown one."""
-    if name not in METHODS:
-        raise ConfigError(
-            f"There is no model named {name!r}.", f"Choose one of: {', '.join(list_models())}."
-        )
-    return METHODS[name].model
+    return method(name).model
 
 
 def model_config(name: str, switches: dict[str, Any]) -> ModelConfig:
@@ -84,18 +104,13 @@ def create_model(
     Raises `ConfigError` for an unknown method, an unknown switch or a value it cannot take, or
     where the method needs other features than those of `shape`.
     """
-    model = model_class(name)
+    model, config = model_class(name), model_config(name, switches)
     needs = model.requirements
     if (needs.features, needs.image) != (shape.kind, shape.image):
+        sampling = "native" if needs.features == "stages" else "bilinear or area"
+        image = "true" if needs.image else "false"
         raise ConfigError(
             f"The recipe's backbone does not give the features that {name} works on.",
-            f"Set backbone.sampling to {_SAMPLINGS[needs.features, needs.image]}.",
+            f"Set backbone.sampling to {sampling} and backbone.image to {image}.",
         )
-    return model(model_config(name, switches), shape, products, **parts)
-
-
-_SAMPLINGS = {
-    ("tokens", False): "bilinear or area",
-    ("stages", False): "native",
-    ("stages", True): "native-image",
-}
+    return model(config, shape, products, **parts)

@@ -21,8 +21,11 @@ from mintad.layers.affinity import (
 from mintad.layers.cram import Cram, CramKind
 from mintad.layers.distillation import channel_loss, spatial_loss
 from mintad.models.rd4ad import Rd4ad, Rd4adConfig
+from mintad.models.registry import register_model
 from mintad.models.stfpm import Stfpm, StfpmConfig
 from mintad.models.teacher_student import TeacherStudent, TeacherStudentConfig
+
+_SNL = "SNL, arXiv 2402.17091"
 
 
 class SnlConfig(TeacherStudentConfig):
@@ -93,6 +96,7 @@ class SnlStfpmConfig(SnlConfig, StfpmConfig):
     smoothing: float = Field(default=4.0, ge=0)
 
 
+@register_model("snl-stfpm", paper=f"{_SNL}, on STFPM, arXiv 2103.04257")
 class SnlStfpm(Snl, Stfpm):
     """SNL on the forward student; CRAM works on the last of its chosen stages."""
 
@@ -104,6 +108,7 @@ class SnlRd4adConfig(SnlConfig, Rd4adConfig):
     """SNL's switches on RD4AD."""
 
 
+@register_model("snl-rd4ad", paper=f"{_SNL}, on RD4AD, arXiv 2201.10703")
 class SnlRd4ad(Snl, Rd4ad):
     """SNL on the reverse student; CRAM works on the embedding that the decoder starts from."""
 

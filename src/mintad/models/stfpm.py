@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mintad.features import Features, FeatureShape
 from mintad.layers.distillation import squared_distance
 from mintad.models.base import Requirements
+from mintad.models.registry import register_model
 from mintad.models.teacher_student import TeacherStudent, TeacherStudentConfig
 
 
@@ -20,6 +21,7 @@ class StfpmConfig(TeacherStudentConfig):
     smoothing: float = Field(default=0.0, ge=0)
 
 
+@register_model("stfpm", paper="STFPM, arXiv 2103.04257")
 class Stfpm(TeacherStudent):
     """The forward student: it never sees an anomaly, and so cannot follow the teacher there."""
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from mintad.errors import ConfigError
 from mintad.features import Features, FeatureShape
 from mintad.layers.attention import Attention, neighbour_mask
-from mintad.layers.jitter import jitter
+from mintad.layers.noise import jitter
 from mintad.layers.position import LearnedPosition
 from mintad.layers.standardisation import Standardisation
 from mintad.models.base import (
@@ -21,6 +21,7 @@ from mintad.models.base import (
     single_grid,
 )
 from mintad.models.reconstruction import TransformerConfig, build_transformer
+from mintad.models.registry import register_model
 from mintad.models.scores import ImageScore, image_score
 
 
@@ -39,6 +40,7 @@ class UniAdConfig(TransformerConfig):
     image_score: ImageScore = "pooled-max"
 
 
+@register_model("uniad", paper="UniAD, arXiv 2206.03687")
 class UniAd(AnomalyModel):
     """Encoder and layer-wise query decoder with neighbour-masked attention, one for all products.
 

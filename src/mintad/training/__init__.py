@@ -7,16 +7,26 @@ from typing import TYPE_CHECKING
 from mintad.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from mintad.training.recipe import Recipe, list_recipes, load_recipe
-    from mintad.training.run import count_products
+    from mintad.training.recipe import (
+        Recipe,
+        TrainingConfig,
+        list_recipes,
+        load_recipe,
+    )
+    from mintad.training.run import (
+        count_products,
+        train_run,
+    )
 
 __all__ = [
     "CHECKPOINT",
     "RUN_FILE",
     "Recipe",
+    "TrainingConfig",
     "count_products",
     "list_recipes",
     "load_recipe",
+    "train_run",
 ]
 
 RUN_FILE = "run.json"
@@ -29,8 +39,10 @@ __getattr__ = lazy_names(
     __name__,
     {
         "Recipe": "recipe",
+        "TrainingConfig": "recipe",
         "count_products": "run",
         "list_recipes": "recipe",
         "load_recipe": "recipe",
+        "train_run": "run",
     },
 )

@@ -13,9 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 import mintad
-from mintad.assembly import BACKBONE_FILE, MODEL_FILE, Network, build_model, state_arrays
+from mintad.assembly import Network, build_model, state_arrays
 from mintad.backbones import FeatureCache, stream_features
 from mintad.bundle import (
+    BACKBONE_FILE,
+    MODEL_FILE,
     BackboneEntry,
     Bundle,
     Manifest,

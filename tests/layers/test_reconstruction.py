@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 import torch
 
 from mintad.layers.attention import Attention
-from mintad.layers.reconstruction_loss import reconstruction_loss
+from mintad.layers.reconstruction import reconstruction_loss
 
 
 @pytest.mark.parametrize("kind", ["squared", "cosine"])
