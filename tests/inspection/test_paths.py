@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
@@ -83,7 +84,7 @@ def test_links_are_followed_and_those_that_lead_nowhere_are_named(
     assert [str(image.relative_to(place)) for image in listing.images] == [
         *("a/c.JPG", "b.png", "e.png", "linked/d.png")
     ]
-    back, nowhere, itself = listing.passed_over
+    itself, back, nowhere = listing.passed_over
     assert back == f"The link {place / 'back'} leads to a folder that it lies in."
     assert nowhere == f"The link {place / 'f.png'} leads nowhere."
     assert itself.startswith(f"{place / 'self'} cannot be read")
@@ -106,6 +107,23 @@ def test_a_folder_that_cannot_be_read_is_named(place: Path) -> None:
             list_images([place / "a"])
 
 
+def test_folders_may_lie_as_deep_as_the_disk_allows(tmp_path: Path) -> None:
+    deep = tmp_path / "a"
+    deep.mkdir()
+    folder = os.open(deep, os.O_RDONLY)
+    try:
+        for _ in range(1500):
+            os.mkdir("a", dir_fd=folder)
+            inner = os.open("a", os.O_RDONLY, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        draw(tmp_path / "b.png")
+        assert list_images([tmp_path]).images == [tmp_path / "b.png"]
+    finally:
+        os.close(folder)
+        subprocess.run(["rm", "-rf", deep], check=True)  # Python's own removal is recursive
+
+
 def test_a_pipe_is_named_and_not_waited_for(place: Path) -> None:
     os.mkfifo(place / "pipe.png")
     listing = list_images([place])
@@ -113,6 +131,21 @@ def test_a_pipe_is_named_and_not_waited_for(place: Path) -> None:
     assert listing.passed_over == [f"{place / 'pipe.png'} is no regular file."]
     with pytest.raises(DataError, match="neither a file nor a folder"):
         list_images([place / "pipe.png"])
+
+
+def test_pictures_of_other_formats_are_counted_and_named(place: Path) -> None:
+    for name in ("c.heic", "a/d.HEIC", "e.gif"):
+        (place / name).touch()
+    shutil.copy(place / "b.png", place / "f.dat")
+    (place / "readings.csv").touch()
+    listing = list_images([place])
+    assert len(listing.images) == 2
+    assert listing.passed_over == []
+    assert listing.warnings() == [
+        "1 file with the ending .dat is not inspected.",
+        "1 file with the ending .gif is not inspected.",
+        "2 files with the ending .heic are not inspected.",
+    ]
 
 
 def test_what_does_not_exist_or_holds_no_image_is_refused(place: Path, tmp_path: Path) -> None:

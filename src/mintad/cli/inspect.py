@@ -36,7 +36,7 @@ def inspect(
     from mintad.inspection.paths import inspect_images, list_images
 
     listing = list_images(paths)
-    for sentence in listing.passed_over:
+    for sentence in listing.warnings():
         typer.echo(printable(f"warning: {sentence}"), err=True)
     inspector = Inspector(bundle, engine=engine, batch_size=batch_size, max_pixels=max_pixels)
     failed = without_heatmap = 0

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from mintad.data.listing import has_image_ending, is_file, is_hidden, is_system, list_images
 from mintad.data.sample import LeftOut, LeftOutKind, MemoryImage, Sample
@@ -132,7 +133,11 @@ def _walk(folder: str, above: set[str], unread: _Unread, around: frozenset[str])
         elif has_image_ending(entry.name):
             yield path
         elif not is_hidden(entry.name):
-            _sort_other(path, unread)
+            match kind_of_other(path):
+                case "unread":
+                    unread.others.append(path)
+                case "misnamed":
+                    unread.misnamed.append(path)
 
 
 def _leads_away(link: str, around: frozenset[str]) -> bool:
@@ -149,20 +154,24 @@ def _leads_away(link: str, around: frozenset[str]) -> bool:
     return False
 
 
-def _sort_other(path: str, unread: _Unread) -> None:
+def kind_of_other(path: str) -> Literal["unread", "misnamed", "no picture"]:
+    """What a file is that does not end like an image: one that is not read, or one all the same.
+
+    "unread" are pictures, films, arrays and archives of other formats.
+    """
     ending = os.path.splitext(path)[1].lower()
     if ending in _UNREAD:
-        unread.others.append(path)
-    elif ending not in _TEXTS:
-        try:
-            with open(path, "rb") as file:
-                head = file.read(64)
-        except OSError:
-            return
-        if image_format(head) is not None:
-            unread.misnamed.append(path)
-        elif head.startswith(_FOREIGN) or head[4:8] == b"ftyp":
-            unread.others.append(path)
+        return "unread"
+    if ending in _TEXTS:
+        return "no picture"
+    try:
+        with open(path, "rb") as file:
+            head = file.read(64)
+    except OSError:
+        return "no picture"
+    if image_format(head) is not None:
+        return "misnamed"
+    return "unread" if head.startswith(_FOREIGN) or head[4:8] == b"ftyp" else "no picture"
 
 
 def _described(unread: _Unread, above: set[str], top: str, places: str) -> Iterator[LeftOut]:

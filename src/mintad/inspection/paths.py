@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mintad.data.listing import IMAGE_SUFFIXES, is_hidden
+from mintad.data.left_out import kind_of_other
+from mintad.data.listing import has_image_ending, is_hidden
 from mintad.errors import DataError, MintadError
 from mintad.inspection.inspector import Inspection, Inspector
 from mintad.inspection.overlays import is_overlay, write_overlay
 from mintad.system.files import storage_errors
+from mintad.system.words import counted
 
 
 @dataclass
 class Listing:
-    """The images to inspect, and a sentence for each thing that could not be looked into."""
+    """The images to inspect, a sentence for each thing that could not be looked into, and those
+    files below the folders that are pictures, but not inspected."""
 
     images: list[Path] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
+    unread: list[Path] = field(default_factory=list)
+
+    def warnings(self) -> list[str]:
+        """What to tell of the images that are not inspected."""
+        endings = Counter(file.suffix.lower() for file in self.unread)
+        return self.passed_over + [
+            f"{counted(count, 'file')} with the ending {ending or '(none)'} "
+            f"{'is' if count == 1 else 'are'} not inspected."
+            for ending, count in sorted(endings.items())
+        ]
 
 
 def list_images(paths: Sequence[Path]) -> Listing:
@@ -39,15 +53,15 @@ def list_images(paths: Sequence[Path]) -> Listing:
             continue
         if not stat.S_ISDIR(mode):
             raise DataError(f"{path} is neither a file nor a folder.", "Check the path.")
-        below = Listing()
-        _list_folder(path, below, ())
+        below = _list_below(path)
         listing.passed_over += below.passed_over
+        listing.unread += below.unread
         if not below.images:
-            why = "".join(f" {sentence}" for sentence in below.passed_over)
+            why = "".join(f" {sentence}" for sentence in below.warnings())
             raise DataError(
                 f"The folder {path} holds no images.{why}", "Name a folder with images."
             )
-        listing.images += sorted(below.images)
+        listing.images += below.images
     return listing
 
 
@@ -103,34 +117,50 @@ def _mode(path: Path) -> int:
         ) from None
 
 
-def _list_folder(folder: Path, listing: Listing, parents: tuple[tuple[int, int], ...]) -> None:
-    """Adds what lies in `folder` and below; `parents` identify the folders that it lies in."""
-    try:
-        status = folder.stat()
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        why = error.strerror or error
-        listing.passed_over.append(f"The folder {folder} cannot be read: {why}.")
-        return
-    identity = (status.st_dev, status.st_ino)
-    if identity in parents:
-        listing.passed_over.append(f"The link {folder} leads to a folder that it lies in.")
-        return
-    for entry in entries:
-        path = folder / entry.name
-        if is_hidden(entry.name):
-            continue
+def _list_below(top: Path) -> Listing:
+    """What lies below a folder; each folder to visit comes with those that it lies in."""
+    listing = Listing()
+    folders: list[tuple[Path, frozenset[tuple[int, int]]]] = [(top, frozenset())]
+    while folders:
+        folder, around = folders.pop()
         try:
-            mode = path.stat().st_mode
+            status = folder.stat()
+            entries = list(os.scandir(folder))
         except OSError as error:
-            dangling = entry.is_symlink() and isinstance(error, FileNotFoundError)
-            why = "leads nowhere" if dangling else f"cannot be read: {error.strerror or error}"
-            listing.passed_over.append(f"{'The link ' if dangling else ''}{path} {why}.")
+            why = error.strerror or error
+            listing.passed_over.append(f"The folder {folder} cannot be read: {why}.")
             continue
-        if stat.S_ISDIR(mode):
-            _list_folder(path, listing, (*parents, identity))
-        elif path.suffix.lower() in IMAGE_SUFFIXES:
-            if not stat.S_ISREG(mode):
-                listing.passed_over.append(f"{path} is no regular file.")
-            elif not is_overlay(path):
-                listing.images.append(path)
+        identity = (status.st_dev, status.st_ino)
+        if identity in around:
+            listing.passed_over.append(f"The link {folder} leads to a folder that it lies in.")
+            continue
+        for entry in entries:
+            if is_hidden(entry.name):
+                continue
+            path = folder / entry.name
+            if _add(path, listing):
+                folders.append((path, around | {identity}))
+    listing.images.sort()
+    listing.passed_over.sort()
+    return listing
+
+
+def _add(path: Path, listing: Listing) -> bool:
+    """Adds a file to the listing; whether it is a folder, which is to be visited."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        dangling = path.is_symlink() and isinstance(error, FileNotFoundError)
+        why = "leads nowhere" if dangling else f"cannot be read: {error.strerror or error}"
+        listing.passed_over.append(f"{'The link ' if dangling else ''}{path} {why}.")
+        return False
+    if stat.S_ISDIR(mode):
+        return True
+    if has_image_ending(path.name):
+        if not stat.S_ISREG(mode):
+            listing.passed_over.append(f"{path} is no regular file.")
+        elif not is_overlay(path):
+            listing.images.append(path)
+    elif stat.S_ISREG(mode) and kind_of_other(str(path)) != "no picture":
+        listing.unread.append(path)
+    return False
