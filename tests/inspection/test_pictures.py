@@ -10,7 +10,7 @@ from PIL import Image
 
 from mintad.data import Preprocessing
 from mintad.inspection import Inspection
-from mintad.inspection.heatmap import HEATMAP_RANGE, fit_map, outline, overlay
+from mintad.inspection.heatmap import HEATMAP_RANGE, colourise, fit_map, outline, overlay
 from mintad.inspection.paths import inspect_images
 
 GREY = 100
@@ -52,6 +52,16 @@ def test_every_score_has_its_colour(tmp_path: Path) -> None:
     image = np.full((1, len(SEEN), 3), GREY, np.uint8)
     drawn = written_overlay(tmp_path, scores, image, (0, 0, *scores.shape))
     assert drawn.tolist() == [[list(colour) for colour in SEEN.values()]]
+
+
+def test_nine_even_scores_have_the_colours_of_the_bar() -> None:
+    scores = np.linspace(-1, 4, 9, dtype=np.float32)[None]
+    assert colourise(scores, *HEATMAP_RANGE).tolist() == [
+        [
+            *([42, 22, 104], [92, 28, 138], [142, 34, 138], [188, 46, 114], [222, 73, 79]),
+            *([242, 110, 46], [250, 154, 32], [253, 198, 52], [254, 240, 116]),
+        ]
+    ]
 
 
 def test_only_the_picture_of_a_padded_map_is_drawn(tmp_path: Path) -> None:
@@ -97,7 +107,7 @@ def test_the_outline_runs_inside_a_region_at_the_border() -> None:
     assert drawn.tolist() == [edge, inside, inside, inside, edge]
 
 
-@pytest.mark.parametrize(("side", "thickness"), [(100, 1), (239, 1), (320, 2), (800, 5)])
+@pytest.mark.parametrize(("side", "thickness"), [(100, 1), (239, 1), (240, 2), (800, 5)])
 def test_the_outline_of_a_large_image_is_thicker(side: int, thickness: int) -> None:
     mask = np.zeros((40, side), bool)
     mask[15:25, 15:25] = True

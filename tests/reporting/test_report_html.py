@@ -180,6 +180,19 @@ def test_a_better_value_is_never_paler():
         assert (tints[0], tints[-1]) == (0, 1)
 
 
+def test_a_tint_is_the_square_of_the_way_from_chance_to_perfect():
+    values = dict.fromkeys(METRICS, 0.123) | {"i_auroc": 0.75, "p_auroc": 0.75, "p_ap": 0.5}
+    (cells,) = (
+        product.cells
+        for product in build_table(table_of(nut=ProductMetrics(values, {}, 1, 1))).products
+    )
+    assert {key: cell.tint for key, cell in cells.items()} == {
+        **dict.fromkeys(METRICS, 0.015),
+        **{"i_auroc": 0.25, "p_auroc": 0.25, "p_ap": 0.25},
+    }
+    assert cells["i_ap"].text == "0.123"
+
+
 def test_pictures_keep_their_shape_and_show_image_defect_and_heatmap(data):
     elements = Elements(build_report(data))
     pictures = [found for tag, found in elements.found if tag == "img"]
