@@ -108,7 +108,7 @@ FIVE_SCORES = Ranking(
     negatives=np.array([2.0, 0.0, 1.0, 3.0, 4.0]),
     lowest=1.0,
     highest=5.0,
-    overlaps=np.array([0.0, 0.5, 0.25, 0.25, 0.0]),
+    overlaps=np.array([0.0, 1.0, 0.5, 0.5, 0.0]),
 )
 
 
