@@ -276,3 +276,31 @@ def test_images_that_a_table_does_not_list(tmp_path, write):
     (tmp_path / "1cls.csv").write_text("object,split,label,image,mask\n" + row)
     assert len(read(tmp_path)) == 1
     assert left_out(tmp_path) == [("candle/Data/Images/Normal/1.JPG", 1, "left out")]
+
+
+def test_a_product_that_is_a_link_back_is_read_once_and_the_walk_ends(tmp_path, write):
+    write("p/train/good/1.png")
+    (tmp_path / "q").symlink_to(tmp_path / "p")
+    (tmp_path / "p/train/good/r").symlink_to(tmp_path)
+    dataset = read(tmp_path)
+    assert dataset.products == ("p", "q")
+    assert dataset.left_out == ()
+
+
+def test_a_thousand_folders_deep(tmp_path, write):
+    write("p/train/good/1.png")
+    good, here = tmp_path / "p/train/good", Path.cwd()
+    os.chdir(good)  # the whole path would be too long
+    try:
+        for _ in range(1200):
+            Path("d").mkdir()
+            os.chdir("d")
+        shutil.copy(good / "1.png", "2.png")
+        (left,) = read(tmp_path).left_out
+        Path("2.png").unlink()
+        for _ in range(1200):
+            os.chdir("..")
+            Path("d").rmdir()
+    finally:
+        os.chdir(here)
+    assert left.path.is_relative_to(good / "d")

@@ -207,3 +207,11 @@ def test_a_table_that_may_not_be_read_or_is_a_folder(tmp_path):
         read(tmp_path / "folder.csv")
     with pytest.raises(DataError, match="is not a manifest"):
         read(tmp_path / "folder.csv", layout="manifest")
+
+
+def test_csv_of_excel(tmp_path):
+    rows = "sep=;\r\nproduct;split;image;;\r\nnut;train;a.png;;\r\n"
+    (sample,) = read(table_of(tmp_path, "\ufeff" + rows))
+    assert sample.image == tmp_path / "a.png"
+    (sample,) = read(table_of(tmp_path, "\n\nproduct,split,image\n\nnut,train,a.png\n\n"))
+    assert sample.product == "nut"

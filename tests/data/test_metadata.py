@@ -175,3 +175,19 @@ def test_the_orientation_is_found_in_every_place():
     for data in (b"\xe1" + block, b"\xe1http://ns.adobe.com/xap/1.0/\0" + xmp):
         content, pixels = jpeg_with(data)
         assert np.array_equal(decode_image_bytes(content, "a"), np.rot90(pixels, -1))
+
+
+@pytest.mark.parametrize("more", [1, 3, 40, 300, 60_000])
+def test_blocks_whose_length_is_wrong(more):
+    data = b"Exif\0\0" + bytes(range(1, 90))
+    wrong = struct.pack(">H", 2 + len(data) + more)
+    plain, pixels = jpeg_with()
+    content = plain[:2] + b"\xff\xe1" + wrong + data + plain[2:]
+    assert np.array_equal(decode_image_bytes(content, "jpeg"), pixels)
+    chunk = png_chunk(b"tEXt", b"a\0" + data)
+    chunk = struct.pack(">I", len(data) + 2 + more) + chunk[4:]
+    assert np.array_equal(decode_image_bytes(png(PIXELS, "rgb", 8, before=chunk), "png"), PIXELS)
+    content = webp_with(b"EXIF", data)
+    place = content.rindex(b"EXIF") + 4
+    content = content[:place] + struct.pack("<I", len(data) + more) + content[place + 4 :]
+    assert np.array_equal(decode_image_bytes(content, "webp"), PIXELS)

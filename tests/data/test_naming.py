@@ -107,3 +107,34 @@ def test_one_mask_for_two_images_is_a_warning(tmp_path, write, write_mask):
     (problem,) = validate(read(tmp_path))
     assert problem.kind == "mask of several images"
     assert "1.bmp" in problem.message
+
+
+@pytest.mark.parametrize("name", ["masks", "ground truth", "gt"])
+def test_a_test_folder_that_sounds_like_masks_is_asked_about(tmp_path, write, name):
+    write("p/train/good/1.png")
+    write("p/test/crack/1.png")
+    write(f"p/test/{name}/1.png")
+    with pytest.raises(DataError, match="sounds like masks") as caught:
+        read(tmp_path)
+    assert f"--bad {name}" in caught.value.mend
+    assert len(read(tmp_path, bad=[name]).test) == 2
+
+
+def test_masks_beside_their_images_are_a_warning(tmp_path, write, write_mask):
+    for number in range(8):
+        write(f"p/train/good/{number}.png")
+    write("p/test/crack/1.png")
+    write_mask("p/test/crack/1_mask.png")
+    write_mask("p/test/crack/2_mask.png")  # there is no 2.png
+    write_mask("p/test/crack/mask.png")
+    (problem,) = [p for p in validate(read(tmp_path)) if p.kind == "mask among images"]
+    assert "1 image of p" in problem.message
+    assert "1_mask.png" in problem.message
+
+
+def test_products_that_differ_only_in_spelling_are_a_warning(tmp_path, write):
+    for number in range(8):
+        write(f"nut/{number}.png")
+        write(f"Nut/{number}.png")
+    (problem,) = [p for p in validate(read(tmp_path)) if p.kind == "odd product"]
+    assert problem.message.startswith("The products Nut and nut differ only")

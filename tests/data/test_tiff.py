@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from itertools import product
 from typing import Any
 
@@ -346,3 +347,24 @@ def test_a_cut_file_is_truncated(compression, kept):
     content = written(numbers("u1"), photometric="minisblack", compression=compression)
     with pytest.raises(TruncatedImageError):
         decode_image(MemoryImage("a", content[: int(len(content) * kept)]))
+
+
+def test_a_strip_without_its_length():
+    array = numbers("u1")
+    plain = written(array, photometric="minisblack", compression="lzw", metadata=None)
+    page = tifffile.TiffFile(io.BytesIO(plain)).pages[0]
+    (start,), (length,) = page.dataoffsets, page.databytecounts
+    tags = {256: (4, [53]), 257: (4, [37]), 258: (3, [8]), 259: (3, [5]), 262: (3, [1])}
+    content = tiff("<", tags, [plain[start : start + length]])
+    place = content.rindex(struct.pack("<HHI", 279, 4, 1))
+    content = content[:place] + struct.pack("<H", 65000) + content[place + 2 :]
+    # the directory stands behind the strip, so that the strip seems longer than it is
+    assert np.array_equal(decode_image_bytes(content, "a"), grey(array, 255))
+
+
+def test_a_stack_of_imagej_has_pages_that_it_does_not_list():
+    stack = numbers("u2", 5, *SIZE)
+    content = written(stack, imagej=True)
+    with picture_in_hand(MemoryImage("a", content)) as picture:
+        assert np.array_equal(picture.pixels, grey(stack[0], 65535))
+        assert picture.pages == 5

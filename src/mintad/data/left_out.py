@@ -59,7 +59,7 @@ def find_left_out(root: Path, samples: Iterable[Sample], places: str) -> tuple[L
     used, mask_folders = _used_files(samples)
     above = {parent for file in used for parent in _parents(file)}
     unread = _Unread()
-    for path in _walk(top, above, unread, frozenset()):
+    for path in _walk(top, above, unread):
         if path in used:
             continue
         if any(is_hidden(part) for part in os.path.relpath(path, top).split(os.sep)):
@@ -97,53 +97,56 @@ def _is_mask(path: str, top: str, mask_folders: set[str]) -> bool:
     return folder in mask_folders or not _MASK_FOLDERS.isdisjoint(parts) or "_mask." in name
 
 
-def _walk(folder: str, above: set[str], unread: _Unread, around: frozenset[str]) -> Iterator[str]:
-    """The files below `folder` that end like images; what else it meets goes to `unread`.
+def _walk(top: str, above: set[str], unread: _Unread) -> Iterator[str]:
+    """The files below `top` that end like images; what else is met goes to `unread`.
 
-    A link to a folder is followed where something below it is read. `around` are the folders that
-    the walk is in, as they really are.
+    A link to a folder is followed where something below it is read, thus never in a circle.
     """
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:
-        unread.forbidden.append(folder)
-        return
-    around |= {os.path.realpath(folder)}
-    for entry in entries:
-        path = os.path.normpath(entry.path)
-        if is_system(entry.name) or entry.name in _PROGRAMS:
-            continue
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
         try:
-            mode = entry.stat().st_mode
-        except FileNotFoundError:
-            unread.broken_links.append(path)
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name, reverse=True)
+        except OSError:
+            unread.forbidden.append(folder)
             continue
-        except OSError:  # a chain of links without an end, or a folder that may not be entered
-            (unread.broken_links if entry.is_symlink() else unread.forbidden).append(path)
-            continue
-        if stat.S_ISDIR(mode):
-            if not entry.is_symlink() or (path in above and os.path.realpath(path) not in around):
-                if has_image_ending(entry.name) and path not in above:
-                    unread.no_files.append(path)
-                yield from _walk(path, above, unread, around)
-            elif path not in above and _leads_away(path, around):
-                unread.links_away.append(path)
-        elif not stat.S_ISREG(mode):
-            unread.no_files.append(path)
-        elif has_image_ending(entry.name):
-            yield path
-        elif not is_hidden(entry.name):
-            match kind_of_other(path):
-                case "unread":
-                    unread.others.append(path)
-                case "misnamed":
-                    unread.misnamed.append(path)
+        for entry in entries:
+            path = os.path.normpath(entry.path)
+            if is_system(entry.name) or entry.name in _PROGRAMS:
+                continue
+            mode = _mode(entry, path, unread)
+            if stat.S_ISDIR(mode):
+                if path in above or not entry.is_symlink():
+                    waiting.append(path)
+                    if has_image_ending(entry.name) and path not in above:
+                        unread.no_files.append(path)
+                elif _leads_away(path, top):
+                    unread.links_away.append(path)
+            elif stat.S_ISREG(mode):
+                if has_image_ending(entry.name):
+                    yield path
+                elif not is_hidden(entry.name):
+                    match kind_of_other(path):
+                        case "unread":
+                            unread.others.append(path)
+                        case "misnamed":
+                            unread.misnamed.append(path)
+            elif mode:
+                unread.no_files.append(path)
 
 
-def _leads_away(link: str, around: frozenset[str]) -> bool:
+def _mode(entry: os.DirEntry[str], path: str, unread: _Unread) -> int:
+    """What kind of file this is, or leads to; 0 where nobody can tell, which is noted."""
+    try:
+        return entry.stat().st_mode
+    except OSError:  # a link to nothing or to itself, or a folder that may not be entered
+        (unread.broken_links if entry.is_symlink() else unread.forbidden).append(path)
+        return 0
+
+
+def _leads_away(link: str, top: str) -> bool:
     """Whether a link leads out of the data, to a folder that holds images."""
-    real = os.path.realpath(link)
-    top = min(around, key=len)
+    real, top = os.path.realpath(link), os.path.realpath(top)
     if real == top or real.startswith(top + os.sep):
         return False
     for folder, folders, files in os.walk(real):

@@ -33,6 +33,7 @@ Kind = Literal[
     "several pages",
     "transparent everywhere",
     "odd product",
+    "mask among images",
 ]
 """What can be wrong, in words for tables and filters."""
 

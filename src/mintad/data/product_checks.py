@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -179,9 +181,43 @@ def inverted_masks(examined: Iterable[Examined]) -> Iterator[Problem]:
         )
 
 
+def masks_among_images(dataset: Dataset) -> Iterator[Problem]:
+    """Images that have the name of a mask of another image in their folder."""
+    files = [(sample, sample.image) for sample in dataset if isinstance(sample.image, Path)]
+    stems = {(image.parent, image.stem) for _, image in files}
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for sample, image in files:
+        base = image.stem.removesuffix("mask")
+        if base != image.stem and (image.parent, base.rstrip("_-. ")) in stems:
+            groups[sample.product].append(sample.name)
+    for product, names in groups.items():
+        yield Problem(
+            "warning",
+            "mask among images",
+            product,
+            f"{counted(len(names), 'image')} of {product} have the name of a mask of another image "
+            f"beside them, and are taken for images: {listed(names)}.",
+            "Move masks to PRODUCT/ground_truth/<defect>.",
+        )
+
+
 def odd_products(dataset: Dataset) -> Iterator[Problem]:
-    """Products of training images alone whose name sounds like defects or like masks."""
+    """Products whose name sounds like defects or masks, or is nearly that of another product.
+
+    The former only of those with training images alone.
+    """
     tested = {sample.product for sample in dataset if sample.split == "test"}
+    alike: dict[str, str] = {}
+    for product in dataset.products:
+        other = alike.setdefault(unicodedata.normalize("NFKC", product).casefold().strip(), product)
+        if other != product:
+            yield Problem(
+                "warning",
+                "odd product",
+                product,
+                f"The products {other} and {product} differ only in how they are spelled.",
+                "Give both the same name if they are one product.",
+            )
     for product in dataset.products:
         name = product.rpartition("/")[2]
         if product in tested or not (sounds_bad(name) or sounds_like_masks(name)):

@@ -52,5 +52,6 @@ def validate(
         *product_checks.ignored_alpha(examined),
         *product_checks.inverted_masks(examined),
         *product_checks.odd_products(dataset),
+        *product_checks.masks_among_images(dataset),
     ]
     return sorted(problems, key=lambda problem: (problem.severity, problem.kind, problem.name))

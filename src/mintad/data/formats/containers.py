@@ -37,12 +37,23 @@ def png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
     while place + 12 <= len(content):
         length = int.from_bytes(content[place : place + 4], "big")
         kind = content[place + 4 : place + 8]
-        if place + 12 + length > len(content):
+        end = place + 12 + length
+        if kind[:1].islower() and kind != b"tRNS" and not _is_whole(content, place, end):
+            next_ones = (content.find(needed, place + 8) - 4 for needed in _PNG_NEEDED)
+            place = min((found for found in next_ones if found > 0), default=len(content))
+            continue  # its length may be wrong: on to what the pixels need
+        if end > len(content):
             return
-        yield kind, place + 8, place + 8 + length
+        yield kind, place + 8, end - 4
         if kind == b"IEND":
             return
-        place += 12 + length
+        place = end
+
+
+def _is_whole(content: bytes, place: int, end: int) -> bool:
+    """Whether the checksum of a chunk holds."""
+    check = int.from_bytes(content[end - 4 : end], "big")
+    return end <= len(content) and zlib.crc32(content[place + 4 : end - 4]) == check
 
 
 def png_essence(content: bytes) -> Essence:
@@ -73,15 +84,25 @@ def jpeg_essence(content: bytes) -> Essence:
             place += 1
             continue
         end = place + 2 + int.from_bytes(content[place + 2 : place + 4], "big")
-        if marker == 0xDA or end < place + 4 or end > len(content):
+        if marker == 0xDA:
             break
+        if end < place + 4 or content[end : end + 1] != b"\xff":  # a wrong length
+            table = content.find(b"\xff\xdb\0", place + 2)
+            if not _is_metadata(marker) or table < 0:
+                break
+            place = table
+            continue
         if marker == 0xE1:
             orientation = orientation or _of_block(content[place + 4 : end])
-        if marker in (0xE0, 0xEE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
+        if marker in (0xE0, 0xEE) or not _is_metadata(marker):
             parts.append(content[place:end])
         place = end
     parts.append(content[place:])
     return Essence(b"".join(parts), orientation or 1)
+
+
+def _is_metadata(marker: int) -> bool:
+    return 0xE0 <= marker <= 0xEF or marker == 0xFE
 
 
 def webp_essence(content: bytes) -> Essence:
@@ -93,6 +114,8 @@ def webp_essence(content: bytes) -> Essence:
         length = int.from_bytes(content[place + 4 : place + 8], "little")
         stop = place + 8 + length + length % 2
         if stop > len(content) + 1:
+            if kind in _WEBP_METADATA:
+                break
             return Essence(content)
         if kind in (b"EXIF", b"XMP "):
             orientation = orientation or _of_block(content[place + 8 : stop])

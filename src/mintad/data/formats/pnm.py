@@ -49,7 +49,8 @@ def open_pnm(content: bytes, name: str) -> Opened:
         whole = samples.reshape(height, width, channels)
         return Raster(whole, largest, inverted=kind in (1, 4))
 
-    return Opened((height, width), decode, bytes_per_pixel=channels * (1 if largest < 256 else 2))
+    bytes_per_sample = 8 if kind <= 3 else 1 if largest < 256 else 2
+    return Opened((height, width), decode, bytes_per_pixel=channels * bytes_per_sample)
 
 
 def _plain(content: bytes, count: int, *, one_digit: bool) -> NDArray[np.integer]:

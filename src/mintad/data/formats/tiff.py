@@ -9,6 +9,7 @@ in a TIFF of the fields that they need.
 from __future__ import annotations
 
 import io
+import re
 import zlib
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,6 +33,7 @@ _OF_PIXELS = frozenset({2, 3, 4, _JPEG, 50001})  # fax, JPEG, WebP
 _UNSIGNED, _SIGNED, _FLOAT, _UNDEFINED = 1, 2, 3, 4
 _ALPHA = 2
 _MOST_SAMPLES = 16
+_IMAGEJ_STACK = re.compile(rb"ImageJ=[^\n]*\nimages=(\d{1,9})\n")
 _REVERSED = np.array([int(f"{value:08b}"[::-1], 2) for value in range(256)], np.uint8)
 _FOR_PILLOW = (
     tags.WIDTH, tags.HEIGHT, tags.BITS, tags.COMPRESSION, tags.PHOTOMETRIC, tags.FILL_ORDER,
@@ -98,6 +100,9 @@ def open_tiff(content: bytes, name: str) -> Opened:
             return _decode_by_pillow(directory, layout)
         return _decode(directory, layout, name)
 
+    in_words = _IMAGEJ_STACK.match(directory.values(tags.DESCRIPTION).tobytes()[:1000])
+    if in_words is not None:  # ImageJ keeps the pages of a large stack behind the first, unlisted
+        pages = max(pages, int(in_words[1]))
     orientation = directory.number(tags.ORIENTATION, 1)
     return Opened(
         (layout.height, layout.width),
@@ -297,6 +302,8 @@ def _parts(directory: Directory, layout: _Layout, number: int) -> list[bytes]:
     else:
         how_long = tags.TILE_LENGTHS if layout.tiled else tags.STRIP_LENGTHS
         lengths = directory.values(how_long)[mine].tolist()
+        if count == 1 and not lengths and offsets:
+            lengths = [max(0, len(directory.content) - offsets[0])]
     if len(offsets) != count or len(lengths) != count:
         raise EOFError
     parts = []

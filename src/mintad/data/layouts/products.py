@@ -12,7 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mintad.data.layouts.naming import Naming, no_images, product_name, sounds_good
+from mintad.data.layouts.naming import (
+    Naming,
+    no_images,
+    product_name,
+    sounds_good,
+    sounds_like_masks,
+)
 from mintad.data.listing import is_folder, list_folders, list_images
 from mintad.data.sample import Sample
 from mintad.errors import DataError
@@ -79,8 +85,8 @@ class ProductFolders:
         for part in list_folders(folder / self.test):
             if part.name == _MASKS:
                 continue
-            if part.name not in good and part.name not in naming.bad and sounds_good(part.name):
-                raise self._ambiguous(part)
+            if part.name not in good and part.name not in naming.bad:
+                self._refuse_unclear(part)
             is_good = part.name in good
             masks = self._masks(folder, part.name)
             samples += [
@@ -108,13 +114,21 @@ class ProductFolders:
             masks |= {path.stem: path for path in list_images(truth / defect)}
         return masks
 
-    def _ambiguous(self, part: Path) -> DataError:
-        return DataError(
-            f"The folder {part} sounds like good images, but those are expected in "
-            f"{self.test}/{self.good}; everything else is taken for a defect.",
-            f"Say what it holds: --good {part.name} for good images, --bad {part.name} for a "
-            f"defect of that name.",
-        )
+    def _refuse_unclear(self, part: Path) -> None:
+        if sounds_good(part.name):
+            raise DataError(
+                f"The folder {part} sounds like good images, but those are expected in "
+                f"{self.test}/{self.good}; everything else is taken for a defect.",
+                f"Say what it holds: --good {part.name} for good images, --bad {part.name} for a "
+                f"defect of that name.",
+            )
+        if sounds_like_masks(part.name) and list_images(part):
+            raise DataError(
+                f"The folder {part} sounds like masks, but everything in {self.test} is taken for "
+                "images.",
+                f"Move masks to {_MASKS}/<defect>, or say --bad {part.name} if it is a defect of "
+                "that name.",
+            )
 
     def _refuse_misplaced_images(self, folder: Path, good: set[str]) -> None:
         train, test = folder / "train", folder / self.test

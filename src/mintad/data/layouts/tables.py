@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Collection
 from pathlib import Path, PureWindowsPath
 from types import ModuleType
@@ -14,6 +15,7 @@ from mintad.data.listing import is_file
 from mintad.errors import DataError, MissingExtraError
 
 _SEPARATORS = ",;\t|"
+_SEPARATOR_LINE = re.compile(r"\A\"?sep=.\"?\r?\n", re.IGNORECASE)  # Excel's
 
 
 def read_rows(path: Path, required: Collection[str]) -> list[dict[str, str]]:
@@ -30,7 +32,7 @@ def read_rows(path: Path, required: Collection[str]) -> list[dict[str, str]]:
             for row in table.to_pylist()
         ]
     try:
-        text = _decode(path.read_bytes())
+        text = _SEPARATOR_LINE.sub("", _decode(path.read_bytes()).lstrip())
         separator = _separator(text.partition("\n")[0], required)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         header = [name.strip().lower() for name in next(reader, [])]
@@ -116,7 +118,7 @@ def _require_columns(path: Path, required: Collection[str], found: Collection[st
             f"it has {', '.join(found) or 'none'}.",
             f"Add what is missing, or rename a column; needed are {', '.join(required)}.",
         )
-    twice = sorted({name for name in found if list(found).count(name) > 1})
+    twice = sorted({name for name in found if name and list(found).count(name) > 1})
     if twice:
         raise DataError(
             f"The table {path} has the column {twice[0]} twice.", "Rename or remove one of them."
