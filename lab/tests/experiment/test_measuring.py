@@ -14,8 +14,7 @@ from mintad.data import Dataset, read
 from mintad.inspection import Inspector
 from mintad.metrics import evaluate
 from mintad.training import fit as fitting
-from mintad_lab.experiment.cached import cached_inspector
-from mintad_lab.experiment.measuring import drop_bundles, run_row
+from mintad_lab.experiment.measuring import cached_inspector, drop_bundles, run_row
 from mintad_lab.experiment.process import Job
 from mintad_lab.experiment.table import Row
 
@@ -64,7 +63,7 @@ def test_the_backbone_sees_only_a_batch_that_is_not_whole(
         return cached_inspector(bundle, part.test.samples, cache)
 
     inspect(dataset)
-    with patch("mintad_lab.experiment.cached.backbone_rows", side_effect=AssertionError):
+    with patch("mintad_lab.experiment.measuring.backbone_rows", side_effect=AssertionError):
         evaluate(inspect(dataset), dataset)  # 16 images, one whole batch
         blobs = only(dataset, "blobs")
         with pytest.raises(AssertionError):

@@ -1,4 +1,8 @@
-"""Trains and measures a row: what the process of a run does."""
+"""Trains and measures a row: what the process of a run does.
+
+The figures are those of `mintad evaluate` with the engine torch, but for the features: the cache
+keeps them in half precision, and OpenVINO may have computed them.
+"""
 
 from __future__ import annotations
 
@@ -8,34 +12,31 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
 import mintad
-from mintad.backbones import FeatureCache, create_backbone
-from mintad.bundle import Bundle
-from mintad.data import Dataset, Sample
+from mintad.backbones import FeatureCache, FeatureTable, backbone_rows, create_backbone, unpack
+from mintad.bundle import Bundle, RawPrediction
+from mintad.data import Dataset, Preprocessing, Sample
+from mintad.engines import TorchEngine
+from mintad.inspection import Inspector
 from mintad.metrics import EvaluationConfig, MetricTable, evaluate_parts
 from mintad.models import model_class
 from mintad.system import read_json, write_json
 from mintad.training import RUN_FILE, load_recipe
-from mintad_lab.experiment.cached import BATCH_SIZE, cached_inspector
 from mintad_lab.experiment.process import Job, Outcome
 from mintad_lab.experiment.table import Row, slug
 
+if TYPE_CHECKING:
+    from mintad_lab.peers.measuring import PeerMethod
+
 TIME_FILE = "training.json"
-
-
-class Method(Protocol):
-    """How a row is trained and measured, one model after the other."""
-
-    def train(self, good: Dataset, folder: Path) -> float | None:
-        """Trains a model; the seconds it took, None where it was once interrupted."""
-
-    def evaluate(self, parts: Iterable[Dataset]) -> tuple[MetricTable, EvaluationConfig]:
-        """Measures test images together; each part with the model that was trained last."""
-
-    def about(self) -> dict[str, Any]:
-        """What there is to say of its models, `model_bytes` at least."""
+BATCH_SIZE = 16
+"""Images that the backbone sees at once, in the cache as in the inspector."""
 
 
 def run_row(job: Job) -> Outcome:
@@ -98,7 +99,10 @@ class Ours:
         FeatureCache(self.cache).features(samples, backbone, preprocessing, batch_size=BATCH_SIZE)
 
     def train(self, good: Dataset, folder: Path) -> float | None:
-        """A run that is there goes on, a finished one is used as it is."""
+        """Trains a model; the seconds it took, None where it was once interrupted.
+
+        A run that is there goes on, a finished one is used as it is.
+        """
         resume = (folder / RUN_FILE).is_file()
         start = time.perf_counter()
         bundle = mintad.train(
@@ -116,7 +120,7 @@ class Ours:
         return read_json(file)["seconds"] if file.is_file() else None
 
     def evaluate(self, parts: Iterable[Dataset]) -> tuple[MetricTable, EvaluationConfig]:
-        """As `mintad evaluate` would, up to the last bit of features in half precision."""
+        """Measures test images together, each part with the model that was trained last."""
         evaluation = evaluate_parts(
             (
                 (cached_inspector(self.bundles[-1], test.samples, self.cache), test)
@@ -137,8 +141,54 @@ class Ours:
         }
 
 
+class CachedEngine:
+    """Runs a bundle's model alone, on features that are at hand.
+
+    The images must come in the order of `table`. A batch that is not whole goes through the
+    backbone all the same: there its last digits depend on the number of images.
+    """
+
+    def __init__(
+        self, engine: TorchEngine, preprocessing: Preprocessing, table: FeatureTable
+    ) -> None:
+        self.engine = engine
+        self.preprocessing = preprocessing
+        self.table = table
+        self.done = 0
+
+    def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
+        """The prediction of the next images `(B, h, w, 3)`; `products` is `int64 (B,)`."""
+        rows = np.arange(self.done, self.done + len(images))
+        self.done += len(images)
+        if len(images) == BATCH_SIZE:
+            features = self.table.features(rows)
+        else:
+            backbone = self.engine.network.backbone
+            half = backbone_rows(images, backbone, self.preprocessing, batch_size=len(images))
+            features = unpack(torch.from_numpy(half).float(), self.engine.network.model.shape)
+        return self.engine.predict_features(features, products)
+
+
+def cached_inspector(
+    bundle: Bundle, samples: Sequence[Sample], cache: Path | None = None
+) -> Inspector:
+    """An inspector for one pass over `samples`, in their order, with features from the cache.
+
+    What the cache does not hold is computed first. `cache` None is the user's cache folder.
+    """
+    inspector = Inspector(bundle, engine="torch", batch_size=BATCH_SIZE)
+    engine = inspector.engine
+    assert isinstance(engine, TorchEngine)
+    preprocessing = bundle.manifest.preprocessing
+    table = FeatureCache(cache).features(
+        samples, engine.network.backbone, preprocessing, batch_size=BATCH_SIZE
+    )
+    inspector.engine = CachedEngine(engine, preprocessing, table)
+    return inspector
+
+
 @contextmanager
-def _method(job: Job, samples: Sequence[Sample]) -> Iterator[Method]:
+def _method(job: Job, samples: Sequence[Sample]) -> Iterator[Ours | PeerMethod]:
     """The method of a row; with `from_images` its cache is an empty one that goes away again."""
     if job.row.peer is not None:
         from mintad_lab.peers.measuring import PeerMethod

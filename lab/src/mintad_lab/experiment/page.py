@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from mintad.metrics import METRICS, headings
 from mintad_lab.experiment.results import Finished, Line, Spread
+from mintad_lab.markdown import DASH, number
+from mintad_lab.markdown import table as markdown_table
 
-DASH = "–"
 COSTS = ("training, s", "inspecting, s", "memory, MB", "model, MB")
 
 FOOTNOTE = (
@@ -25,52 +26,52 @@ FROM_FEATURES = "Features were at hand: the seconds of mintad's rows hold no pas
 
 def markdown(table: Finished) -> str:
     """The table under its question, macro and pooled, with what could not be run below."""
-    about = table.about
-    start = ["case", "row"] if len(about["cases"]) > 1 else ["row"]
-    published = table.published
-    macro = [
-        [
-            *start,
-            "seeds",
-            *headings(),
-            f"image AUROC, less {about['against']}",
-            *(f"{METRICS[metric].title} in the paper" for metric in published),
-        ]
-    ]
-    pooled = [[*start, *headings(), "products recognised", "product at test time", *COSTS]]
-    for line, difference in zip(table.lines, table.differences, strict=True):
-        first = [line.case, line.name][-len(start) :]
-        seeds = ", ".join(str(result["seed"]) for result in line.results)
-        macro.append(
-            [
-                *first,
-                seeds or "not run",
-                *(_text(line.spread("macro", metric)) for metric in METRICS),
-                DASH if difference is None else difference.text(),
-                *(_printed(line, metric) for metric in published),
-            ]
-        )
-        pooled.append(
-            [
-                *first,
-                *(_text(line.spread("pooled", metric)) for metric in METRICS),
-                _text(line.accuracy),
-                line.product_at_test or DASH,
-                *_costs(line),
-            ]
-        )
+    source = f", with the figures of {table.about['source']}" if table.published else ""
     parts = [
-        about["question"],
+        table.about["question"],
         _conditions(table),
-        about["note"],
-        f"Macro{', with the figures of ' + about['source'] if published else ''}:",
-        _grid(macro),
+        table.about["note"],
+        f"Macro{source}:",
+        _macro(table),
         "Pooled, and what it cost:",
-        _grid(pooled),
+        _pooled(table),
         FOOTNOTE,
         _lists(table),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join(part.rstrip() for part in parts if part) + "\n"
+
+
+def _macro(table: Finished) -> str:
+    published = table.published
+    rows = []
+    for line, difference in zip(table.lines, table.differences, strict=True):
+        seeds = ", ".join(str(result["seed"]) for result in line.results)
+        cells = [_text(line.spread("macro", metric)) for metric in METRICS]
+        cells.append(DASH if difference is None else difference.text())
+        cells += [number(line.published.get(metric)) for metric in published]
+        rows.append([*_names(table, line), seeds or "not run", *cells])
+    heads = [*headings(), f"image AUROC, less {table.about['against']}"]
+    heads += [f"{METRICS[metric].title} in the paper" for metric in published]
+    return markdown_table([*_start(table), "seeds", *heads], rows, words=len(_start(table)) + 1)
+
+
+def _pooled(table: Finished) -> str:
+    rows = []
+    for line in table.lines:
+        cells = [_text(line.spread("pooled", metric)) for metric in METRICS]
+        cells += [_text(line.accuracy), *_costs(line)]
+        rows.append([*_names(table, line), line.product_at_test or DASH, *cells])
+    words = [*_start(table), "product at test time"]
+    heads = [*words, *headings(), "products recognised", *COSTS]
+    return markdown_table(heads, rows, words=len(words))
+
+
+def _start(table: Finished) -> list[str]:
+    return ["case", "row"] if table.has_cases else ["row"]
+
+
+def _names(table: Finished, line: Line) -> list[str]:
+    return [line.case, line.name] if table.has_cases else [line.name]
 
 
 def _costs(line: Line) -> list[str]:
@@ -126,13 +127,3 @@ def _lists(table: Finished) -> str:
 
 def _text(spread: Spread | None, digits: int = 3) -> str:
     return DASH if spread is None else spread.text(digits)
-
-
-def _printed(line: Line, metric: str) -> str:
-    figure = line.published.get(metric)
-    return DASH if figure is None else f"{figure:.3f}"
-
-
-def _grid(rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])

@@ -105,9 +105,14 @@ class Finished:
         """The metrics that are printed elsewhere for any line."""
         return [metric for metric in METRICS if any(metric in x.published for x in self.lines)]
 
+    @property
+    def has_cases(self) -> bool:
+        """Whether there are several cases."""
+        return len(self.about["cases"]) > 1
+
     def title(self, line: Line) -> str:
         """A line's row, and its case where there are several."""
-        return f"{line.name}, {line.case}" if len(self.about["cases"]) > 1 else line.name
+        return f"{line.name}, {line.case}" if self.has_cases else line.name
 
     @cached_property
     def differences(self) -> tuple[Difference | None, ...]:

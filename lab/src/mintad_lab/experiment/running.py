@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +76,12 @@ def run_table(
     _remember(table, chosen, reasons, place)
     for name, reason in reasons.items():
         echo(f"{name} was not run. {reason}")
-    for seed in seeds:
-        for case in chosen.cases:
-            mine = [run for run in left if (run.seed, run.case) == (seed, case)]
-            if not mine:
-                continue
-            images = make_case(case, dataset, seed, place / "images" / slug(case.name))
-            for run in mine:
-                echo(run.do(images, means))
-                write_table(place)
-            shutil.rmtree(place / "images", ignore_errors=True)
+    for (seed, case), together in groupby(left, key=lambda run: (run.seed, run.case)):
+        images = make_case(case, dataset, seed, place / "images" / slug(case.name))
+        for run in together:
+            echo(run.do(images, means))
+            write_table(place)
+        shutil.rmtree(place / "images", ignore_errors=True)
     if not means.keep_bundles:
         drop_bundles(place / TRAINED)
     return write_table(place)

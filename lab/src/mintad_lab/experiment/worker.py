@@ -11,33 +11,30 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mintad_lab.experiment.process import Job, Outcome, finish, read_job
+from mintad_lab.experiment.process import Job, finish, read_job
 
 
 def main(folder: Path) -> None:
     """Runs the job and writes its outcome."""
     job: Job = read_job(folder)
-    finish(folder, _run(job) if job.row.peer is None else _run_peer(job))
-
-
-def _run(job: Job) -> Outcome:
-    from mintad_lab.experiment.measuring import run_row
-
-    return run_row(job)
-
-
-def _run_peer(job: Job) -> Outcome:
-    if not job.download:
+    if job.row.peer is not None and not job.download:
         _stay_offline()
     try:
-        return _run(job)
-    except ModuleNotFoundError as error:
-        return {"not_run": f"{error.name} is not installed: pip install 'mintad-lab[peers]'."}
-    except OSError as error:
-        if job.download:
+        from mintad_lab.experiment.measuring import run_row
+
+        outcome = run_row(job)
+    except (ModuleNotFoundError, OSError) as error:
+        if job.row.peer is None or (job.download and isinstance(error, OSError)):
             raise
-        reason = f"Its weights are not at hand, and --download was not given. {error}"
-        return {"not_run": reason.partition("\n")[0][:300]}
+        outcome = {"not_run": _why(error)}
+    finish(folder, outcome)
+
+
+def _why(error: ModuleNotFoundError | OSError) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed: pip install 'mintad-lab[peers]'."
+    reason = f"Its weights are not at hand, and --download was not given. {error}"
+    return reason.partition("\n")[0][:300]
 
 
 def _stay_offline() -> None:

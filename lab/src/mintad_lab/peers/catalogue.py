@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from importlib import resources
 from typing import Literal
 
 from mintad.errors import ConfigError
@@ -58,41 +60,10 @@ class Peer:
 BACKBONE = "efficientnet_lite2"
 """Whose features the peers with mintad's backbone see."""
 
-PEERS: dict[str, Peer] = {
-    peer.name: peer
-    for peer in (
-        Peer("padim", "arXiv 2011.08785", "ours", departs="100 channels drawn of three stages"),
-        Peer(
-            "patchcore",
-            "arXiv 2106.08265",
-            "ours",
-            departs="at most 2,000 vectors in its memory bank, chosen among 20,000 drawn at random",
-        ),
-        Peer("dfm", "arXiv 1909.11786", "ours", departs="features averaged over 2x2, not 4x4"),
-        Peer("stfpm", "arXiv 2103.04257", "ours", epochs=20),
-        Peer("cflow", "arXiv 2107.12571", "ours", epochs=4, departs="1,024 vectors a step"),
-        Peer("supersimplenet", "arXiv 2408.03143", "ours", epochs=20),
-        Peer(
-            "draem",
-            "arXiv 2108.07610",
-            "none",
-            epochs=2,
-            batch_size=8,
-            normalised=False,
-            departs="noise in the place of the textures that it pastes",
-        ),
-        Peer("reverse-distillation", "arXiv 2201.10703", "own", epochs=10),
-        Peer("cfa", "arXiv 2206.04325", "own", epochs=10),
-        Peer(
-            "efficient-ad",
-            "arXiv 2303.14535",
-            "own",
-            epochs=10,
-            batch_size=1,
-            size=256,
-            normalised=False,
-        ),
-        Peer("dinomaly", "arXiv 2405.14325", "own", epochs=10, size=392),
-        Peer("inp-former", "arXiv 2503.02424", "own", epochs=10, size=392),
-    )
+_FILE = resources.files(__package__) / "peers.toml"
+
+PEERS = {
+    name: Peer(name, **fields)
+    for name, fields in tomllib.loads(_FILE.read_text(encoding="utf-8")).items()
 }
+"""The peers by name."""

@@ -2,9 +2,9 @@
 
 A file holds the fields of `mintad_lab.experiment.table.Table`. `rows` maps names to what a row
 sets: `recipe`, `set` (overrides), `separate`, and what is printed of it elsewhere, by metric;
-`like` names a row that it is built on: one of `rows.toml`, a peer, or one above it. `unified`
-lists such rows that are taken as they are, with `apart` each once more with a model for each
-product. `cases` maps names to `kind`, `amount` and `published`.
+`like` names a row that it is built on: one of `rows.toml`, a peer, or one above it. `group`
+names rows of `rows.toml` that follow as they are, with `apart` each once more with a model for
+each product. `cases` maps names to `kind`, `amount` and `published`.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def find_table(name: str) -> Table:
             f"There is no table named {name!r}.", f"Choose one of: {', '.join(list_tables())}."
         )
     content, shared = _read(name), shared_rows()
-    apart = content.pop("apart", False)
     rows = list(_rows(content.pop("rows", {}), shared).values())
-    for row in (shared[unified] for unified in content.pop("unified", ())):
+    group, apart = content.pop("group", None), content.pop("apart", False)
+    for row in (shared[row_name] for row_name in _read(_SHARED)["groups"].get(group, ())):
         rows += [row, row.apart()] if apart else [row]
     cases = [Case(case, **fields) for case, fields in content.pop("cases", {}).items()]
     return Table(name, rows=tuple(rows), cases=tuple(cases) or (Case(),), **content)
@@ -50,7 +50,7 @@ def find_table(name: str) -> Table:
 def shared_rows() -> dict[str, Row]:
     """The rows that several tables share, by name: the peers, and those of `rows.toml`."""
     peers = {name: Row(name, peer=peer) for name, peer in PEERS.items()}
-    return peers | _rows(_read(_SHARED), peers)
+    return peers | _rows(_read(_SHARED)["rows"], peers)
 
 
 def describe_tables() -> str:
