@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -218,6 +219,20 @@ def test_auto_says_what_it_chose(exported_run: Path, caplog: pytest.LogCaptureFi
     assert resolve_engine(bundle, "onnx") == "onnx:float32"
     with pytest.raises(ConfigError, match="abacus"):
         resolve_engine(bundle, "abacus")
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnx", "torch"])
+def test_an_inspector_opens_its_bundle_in_another_process(
+    engine: str, exported_run: Path, images: list[Path]
+) -> None:
+    inspector = Inspector(exported_run, engine=engine, batch_size=3, max_pixels=48 * 64)
+    other = pickle.loads(pickle.dumps(inspector))
+    assert other.engine_name == inspector.engine_name == f"{engine}:float32"
+    assert other.batch_size == 3
+    assert [result.score for result in other(images)] == [
+        result.score for result in inspector(images)
+    ]
+    assert other.one(np.zeros((48, 65, 3), np.uint8)).error is not None
 
 
 def test_an_engine_is_added_by_one_registration(

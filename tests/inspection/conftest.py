@@ -50,9 +50,9 @@ def red_inspector(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Inspector]:
             preprocessing=Preprocessing(height=4, width=4, resize="pad", mean=(0, 0, 0)),
             model=SimpleNamespace(name="red", needs_product=needs_product),
         )
-        monkeypatch.setattr(
-            "mintad.inspection.inspector.open_engine", lambda *_, **__: RedEngine(logits)
-        )
+        place = "mintad.inspection.inspector"
+        monkeypatch.setattr(f"{place}.resolve_engine", lambda *_, **__: "red:float32")
+        monkeypatch.setattr(f"{place}.open_engine", lambda *_, **__: RedEngine(logits))
         return Inspector(Bundle(Path("run/bundle"), manifest), **options)  # type: ignore[arg-type]
 
     return make

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from mintad.bundle import Bundle, RawPrediction, load
 from mintad.data import content_box, load_prepared
 from mintad.decisions import ScoreScale
-from mintad.engines import Engine, open_engine
+from mintad.engines import Engine, open_engine, resolve_engine
 from mintad.errors import ConfigError, ImageError
 from mintad.inspection.inputs import ImageInput, image_name, image_source, is_one_image
 from mintad.system.threads import map_ahead
@@ -75,7 +76,9 @@ class Inspector:
     result of an image does not depend on its neighbours in the batch. `engine` is what
     `open_engine` takes; with `batch_size=1` each image gets the whole machine and its result
     comes as soon as it can, for cameras, while larger batches give the most images per second.
-    `max_pixels` is the limit of an image in place of the bundle's.
+    `max_pixels` is the limit of an image in place of the bundle's. `engine_name` says what "auto"
+    came to. Another process may be given the Inspector, but for one that is forked: there it opens
+    the bundle anew.
 
     >>> inspector = mintad.Inspector("run")
     >>> inspector
@@ -101,7 +104,9 @@ class Inspector:
                 "Set batch_size to 1 or more.",
             )
         self.bundle = bundle if isinstance(bundle, Bundle) else load(bundle)
-        self.engine: Engine = open_engine(self.bundle, engine, live=batch_size == 1)
+        live = batch_size == 1
+        self.engine_name = resolve_engine(self.bundle, engine, live=live)
+        self.engine: Engine = open_engine(self.bundle, self.engine_name, live=live)
         self.preprocessing = self.bundle.manifest.preprocessing
         if max_pixels is not None:
             self.preprocessing = self.preprocessing.model_copy(update={"max_pixels": max_pixels})
@@ -115,6 +120,16 @@ class Inspector:
         place, engine = shortened(str(self.bundle.path)), type(self.engine).__name__
         products = counted(len(self.products), "product")
         return f"Inspector({place!r}, {products}, {engine}, batch_size={self.batch_size})"
+
+    def __reduce__(self) -> tuple[Callable[..., Inspector], tuple[Path]]:
+        opened = partial(
+            Inspector,
+            engine=self.engine_name,
+            batch_size=self.batch_size,
+            workers=self.workers,
+            max_pixels=self.preprocessing.max_pixels,
+        )
+        return opened, (self.bundle.path.absolute(),)
 
     @property
     def products(self) -> tuple[str, ...]:
