@@ -12,22 +12,22 @@ Nothing heavy is imported until it is used.
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from mintad.lazy import lazy_names
 from mintad.system.telemetry import switch_off_telemetry
 
 if TYPE_CHECKING:
     from mintad.api import evaluate, export, report, train, validate
-    from mintad.backbones import list_backbones
+    from mintad.backbones import list_backbones, register_backbone
     from mintad.bundle import Bundle, load
     from mintad.data import Dataset, Problem, Sample, read
     from mintad.errors import MintadError
     from mintad.inspection import Inspection, Inspector
     from mintad.metrics import Evaluation
-    from mintad.models.registry import list_models
-    from mintad.training.recipe import Recipe, list_recipes, load_recipe
+    from mintad.models import list_models, register_model
+    from mintad.training import Recipe, list_recipes, load_recipe
 
 __all__ = [
     "Bundle",
@@ -48,6 +48,8 @@ __all__ = [
     "load",
     "load_recipe",
     "read",
+    "register_backbone",
+    "register_model",
     "report",
     "train",
     "validate",
@@ -60,40 +62,42 @@ try:
 except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0+unknown"
 
-_HOMES = {
-    "Bundle": "bundle",
-    "Dataset": "data",
-    "Evaluation": "metrics",
-    "Inspection": "inspection",
-    "Inspector": "inspection",
-    "MintadError": "errors",
-    "Problem": "data",
-    "Recipe": "training.recipe",
-    "Sample": "data",
-    "evaluate": "api",
-    "export": "api",
-    "list_backbones": "backbones",
-    "list_models": "models.registry",
-    "list_recipes": "training.recipe",
-    "load": "bundle",
-    "load_recipe": "training.recipe",
-    "read": "data",
-    "report": "api",
-    "train": "api",
-    "validate": "api",
-}
+_on_first_use = lazy_names(
+    __name__,
+    {
+        "Bundle": "bundle",
+        "Dataset": "data",
+        "Evaluation": "metrics",
+        "Inspection": "inspection",
+        "Inspector": "inspection",
+        "MintadError": "errors",
+        "Problem": "data",
+        "Recipe": "training",
+        "Sample": "data",
+        "evaluate": "api",
+        "export": "api",
+        "list_backbones": "backbones",
+        "list_models": "models",
+        "list_recipes": "training",
+        "load": "bundle",
+        "load_recipe": "training",
+        "read": "data",
+        "register_backbone": "backbones",
+        "register_model": "models",
+        "report": "api",
+        "train": "api",
+        "validate": "api",
+    },
+)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        home = import_module(f"{__name__}.{_HOMES[name]}")
+        return _on_first_use(name)
     except ModuleNotFoundError as error:
         from mintad.errors import MissingExtraError
 
         raise MissingExtraError(f"mintad.{name}", "train") from error
-    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

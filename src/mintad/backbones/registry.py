@@ -83,13 +83,31 @@ def register_backbone(spec: BackboneSpec) -> BackboneSpec:
     A package adds its backbones by naming the module that registers them as an entry point of the
     group `mintad.backbones`; it should not import torch. Raises `ConfigError` where another
     backbone has the name.
+
+    >>> from mintad.backbones import BackboneSpec, Stage
+    >>> mine = mintad.register_backbone(
+    ...     BackboneSpec(
+    ...         name="mine",
+    ...         network="my_package.networks:build",
+    ...         stages=(Stage(channels=32, stride=4), Stage(channels=64, stride=8)),
+    ...         default_stages=(0, 1),
+    ...         licence="MIT",
+    ...         source="trained by us",
+    ...     )
+    ... )
+    >>> "mine" in mintad.list_backbones()
+    True
     """
     _BACKBONES.add(spec.name, spec)
     return spec
 
 
 def list_backbones() -> list[str]:
-    """The names in the registry, in the order in which they are best tried."""
+    """The names in the registry, in the order in which they are best tried.
+
+    >>> mintad.list_backbones()[:2]
+    ['efficientnet_lite0', 'efficientnet_lite1']
+    """
     return list(_BACKBONES.entries())
 
 

@@ -40,6 +40,13 @@ def register_model(name: str, *, paper: str) -> Callable[[Model], Model]:
     A package adds its methods by naming the module that registers them as an entry point of the
     group `mintad.models`. Raises `ConfigError` where another method has the name, `TypeError`
     for a class that cannot be a method.
+
+    >>> from mintad.models import AnomalyModel, ModelConfig
+    >>> @mintad.register_model("mine", paper="unpublished")
+    ... class Mine(AnomalyModel):
+    ...     config_class = ModelConfig
+    >>> "mine" in mintad.list_models()
+    True
     """
 
     def register(model: Model) -> Model:
@@ -58,7 +65,11 @@ def _path(model: type) -> str:
 
 
 def list_models() -> list[str]:
-    """The names of all methods."""
+    """The names of all methods.
+
+    >>> "mint-ad" in mintad.list_models()
+    True
+    """
     return sorted(_METHODS.entries())
 
 

@@ -24,10 +24,8 @@ from mintad.backbones import BackboneConfig, pack
 from mintad.errors import ConfigError, MintadError
 from mintad.features import Features
 from mintad.models import AnomalyModel, list_models, model_class
-from mintad.system import Progress
-from mintad.system.files import write_json
-from mintad.system.provenance import package_versions
-from mintad.training.recipe import Recipe, TrainingConfig, list_recipes, load_recipe
+from mintad.system import Progress, package_versions, write_json
+from mintad.training import Recipe, TrainingConfig, list_recipes, load_recipe
 from mintad_lab.complexity.peers import PEERS, create_peer
 
 BATCHES = (1, 8, 16, 32, 64)

@@ -11,9 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from mintad.system.files import write_json, write_text
-from mintad.system.processor import measured_on
-from mintad.system.provenance import git_state, package_versions
+from mintad.system import git_state, measured_on, package_versions, write_json, write_text
 from mintad_lab.complexity.measuring import BATCHES, Cost
 from mintad_lab.drawing.dot_plot import Mark, dot_plot
 
