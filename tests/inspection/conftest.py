@@ -22,10 +22,11 @@ PRODUCTS = (
 
 
 class RedEngine:
-    """What it was given is kept in `calls`."""
+    """How it was opened is kept in `opened`, what it was given in `calls`."""
 
-    def __init__(self, logits: list[float] | None) -> None:
+    def __init__(self, logits: list[float] | None, name: str, live: bool) -> None:
         self.logits = logits
+        self.opened = (name, live)
         self.calls: list[tuple[NDArray[np.uint8], NDArray[np.int64]]] = []
 
     def predict(self, images: NDArray[np.uint8], products: NDArray[np.int64]) -> RawPrediction:
@@ -51,8 +52,12 @@ def red_inspector(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Inspector]:
             model=SimpleNamespace(name="red", needs_product=needs_product),
         )
         place = "mintad.inspection.inspector"
-        monkeypatch.setattr(f"{place}.resolve_engine", lambda *_, **__: "red:float32")
-        monkeypatch.setattr(f"{place}.open_engine", lambda *_, **__: RedEngine(logits))
+        monkeypatch.setattr(
+            f"{place}.resolve_engine", lambda _, name, *, live: f"{name or 'red'}:float32"
+        )
+        monkeypatch.setattr(
+            f"{place}.open_engine", lambda _, name, *, live: RedEngine(logits, name, live)
+        )
         return Inspector(Bundle(Path("run/bundle"), manifest), **options)  # type: ignore[arg-type]
 
     return make

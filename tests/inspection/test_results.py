@@ -105,6 +105,8 @@ def test_a_product_that_is_not_known_or_not_given_is_refused_before_an_image_is_
         red_inspector(needs_product=True)(images())
     with pytest.raises(ConfigError, match="recognises no product"):
         red_inspector(needs_product=True).one(red(SQUARE))
+    with pytest.raises(ConfigError, match=r"'screw'"):
+        red_inspector().one(b"no image", "screw")
     with pytest.raises(ConfigError, match=r"3 images cannot be of 2 products"):
         red_inspector()([red(SQUARE)] * 3, ["nut", None])
     with pytest.raises(ValueError, match="shorter"):
@@ -117,6 +119,14 @@ def test_a_product_that_is_not_known_or_not_given_is_refused_before_an_image_is_
 def test_a_batch_holds_an_image_at_least(red_inspector: Make, size: int) -> None:
     with pytest.raises(ConfigError, match=f"A batch of {size} images"):
         red_inspector(batch_size=size)
+
+
+def test_a_single_image_at_a_time_gets_the_whole_engine(red_inspector: Make) -> None:
+    usual = red_inspector()
+    assert (usual.batch_size, usual.workers) == (16, 2)
+    assert usual.engine.opened == ("red:float32", False)
+    assert red_inspector(batch_size=1, engine="onnx").engine.opened == ("onnx:float32", True)
+    assert red_inspector(batch_size=2).engine.opened == ("red:float32", False)
 
 
 def test_an_endless_stream_is_read_in_bounded_steps(red_inspector: Make, red: Red) -> None:
@@ -141,7 +151,7 @@ def test_a_result_cannot_be_changed(red_inspector: Make, red: Red) -> None:
 
 def test_each_prints_a_short_line(red_inspector: Make, red: Red) -> None:
     inspector = red_inspector(LOGITS_OF_A_NUT, batch_size=3)
-    assert repr(inspector) == "Inspector('run/bundle', 2 products, RedEngine, batch_size=3)"
+    assert repr(inspector) == "Inspector('run/bundle', 2 products, red:float32, batch_size=3)"
     (result,) = inspector(red(SQUARE))
     assert repr(result) == "Inspection('array', product='nut', score=27.5)"
     far = f"{'folder/' * 60}part.png"

@@ -82,7 +82,7 @@ class Inspector:
 
     >>> inspector = mintad.Inspector("run")
     >>> inspector
-    Inspector('run/bundle', 2 products, OpenVinoEngine, batch_size=16)
+    Inspector('run/bundle', 2 products, openvino:float32, batch_size=16)
     >>> for inspection in inspector(["new/part.png", b"no image"]):
     ...     print(inspection.product, inspection.error is None)
     stripes True
@@ -117,9 +117,9 @@ class Inspector:
         self._scales = [ScoreScale(product.centre, product.spread) for product in products]
 
     def __repr__(self) -> str:
-        place, engine = shortened(str(self.bundle.path)), type(self.engine).__name__
-        products = counted(len(self.products), "product")
-        return f"Inspector({place!r}, {products}, {engine}, batch_size={self.batch_size})"
+        parts = [repr(shortened(str(self.bundle.path))), counted(len(self.products), "product")]
+        parts += [self.engine_name, f"batch_size={self.batch_size}"]
+        return f"Inspector({', '.join(parts)})"
 
     def __reduce__(self) -> tuple[Callable[..., Inspector], tuple[Path]]:
         opened = partial(
