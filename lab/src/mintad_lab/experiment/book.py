@@ -79,10 +79,10 @@ def product_rows(table: Finished) -> str:
     """Every metric of every product, row and seed as CSV."""
     rows: list[list[Any]] = [["case", "row", "seed", "product", "good", "defective", *METRICS]]
     for result in table.results:
-        for product, found in result["evaluation"]["products"].items():
+        for product, metrics in result["evaluation"]["products"].items():
             start = [result["case"], result["row"], result["seed"], product]
-            counts = [found["n_good"], found["n_defect"]]
-            rows.append([*start, *counts, *(found[metric] for metric in METRICS)])
+            counts = [metrics["n_good"], metrics["n_defect"]]
+            rows.append([*start, *counts, *(metrics[metric] for metric in METRICS)])
     return _csv(rows)
 
 

@@ -63,13 +63,13 @@ def _mean_advantage(
     weighted mean. None where the images differ.
     """
     total: NDArray[np.float32] | None = None
-    for one, other in pairs:
-        if product not in other:
+    for first, second in pairs:
+        if product not in second:
             return None
-        labels = np.asarray(one[product]["labels"])
-        if not np.array_equal(labels, other[product]["labels"]) or len(set(labels.tolist())) < 2:
+        labels = np.asarray(first[product]["labels"])
+        if not np.array_equal(labels, second[product]["labels"]) or len(set(labels.tolist())) < 2:
             return None
-        advantage = _wins(one[product], labels) - _wins(other[product], labels)
+        advantage = _wins(first[product], labels) - _wins(second[product], labels)
         if total is not None and total.shape != advantage.shape:
             return None
         total = advantage if total is None else total + advantage

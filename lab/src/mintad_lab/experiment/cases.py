@@ -51,8 +51,10 @@ def _few(dataset: Dataset, count: int, seed: int) -> Dataset:
                 "Leave the product out, or name the other cases with --cases.",
             )
         kept.update(_shuffled(numbers, seed, product)[:count])
-    samples = enumerate(dataset)
-    return Dataset(tuple(one for i, one in samples if i in kept or one.split == "test"))
+    samples = [
+        sample for number, sample in enumerate(dataset) if number in kept or sample.split == "test"
+    ]
+    return Dataset(tuple(samples))
 
 
 def _contaminated(dataset: Dataset, share: float, seed: int) -> Dataset:
@@ -88,7 +90,7 @@ def _mislabelled(dataset: Dataset, share: float, seed: int) -> Dataset:
         )
     other: dict[int, str] = {}
     for product, numbers in _by_product(dataset, split="train", label=0):
-        wrong = [one for one in products if one != product]
+        wrong = [name for name in products if name != product]
         names = _random(seed, product, "name").integers(len(wrong), size=len(numbers))
         order = _shuffled(numbers, seed, product)[: round(share * len(numbers))]
         other |= {number: wrong[int(name)] for number, name in zip(order, names, strict=False)}

@@ -135,8 +135,8 @@ class Ours:
         """Recipe and parameters, too."""
         manifests = [bundle.manifest for bundle in self.bundles]
         return {
-            "model_bytes": sum(one.files["model.safetensors"].bytes for one in manifests),
-            "parameters": sum(one.model.parameters for one in manifests),
+            "model_bytes": sum(manifest.files["model.safetensors"].bytes for manifest in manifests),
+            "parameters": sum(manifest.model.parameters for manifest in manifests),
             "recipe": manifests[-1].recipe,
         }
 

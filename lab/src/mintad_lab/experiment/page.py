@@ -94,20 +94,21 @@ def _conditions(table: Finished) -> str:
     products = sorted({name for result in results for name in result["evaluation"]["products"]})
     sizes = each("x".join(map(str, config["evaluation_size"])) for config in configs)
     versions = [result["versions"] for result in results]
+    sources = each(result.get("git") for result in results)
     machines = [result["machine"] for result in results]
-    packages = ", ".join(
-        f"{name} {each(found.get(name) for found in versions)}"
+    installed = ", ".join(
+        f"{name} {each(packages.get(name) for packages in versions)}"
         for name in ("mintad", "torch", "anomalib")
-        if any(name in found for found in versions)
+        if any(name in packages for packages in versions)
     )
     return (
         f"{len(products)} product{'s' * (len(products) != 1)}: {', '.join(products)}; "
         f"{each(result['training_images'] for result in results)} good training images, "
         f"{each(config['images'] for config in configs)} test images. Maps are compared "
-        f"with masks at {sizes}. {packages} (source {each(one.get('git') for one in results)}), "
-        f"on {each(one['cores'] for one in machines)} cores of "
-        f"{each(one['processor'] for one in machines)}, threads: "
-        f"{each(one['threads'] for one in machines)}. "
+        f"with masks at {sizes}. {installed} (source {sources}), "
+        f"on {each(machine['cores'] for machine in machines)} cores of "
+        f"{each(machine['processor'] for machine in machines)}, threads: "
+        f"{each(machine['threads'] for machine in machines)}. "
         f"{FROM_IMAGES if table.about['from_images'] else FROM_FEATURES}"
     )
 

@@ -97,15 +97,11 @@ def _environment(python: Path | None) -> dict[str, str]:
     """Lets another Python find this mintad and its laboratory where they run from their source."""
     environment = dict(os.environ)
     if python is not None:
-        homes = dict.fromkeys(Path(str(file)).parents[1] for file in _PACKAGES)
+        homes = [Path(str(package.__file__)).parents[1] for package in (mintad, mintad_lab)]
         paths = [str(home) for home in homes if home.name != "site-packages"]
-        environment["PYTHONPATH"] = os.pathsep.join(
-            filter(None, [*paths, environment.get("PYTHONPATH", "")])
-        )
+        paths.append(environment.get("PYTHONPATH", ""))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return environment
-
-
-_PACKAGES = (mintad.__file__, mintad_lab.__file__)
 
 
 def _reason(log: Path, status: int) -> str:

@@ -65,7 +65,7 @@ class Line:
 
     def figure(self, key: str) -> Spread | None:
         """`seconds`, `peak_megabytes` and the like over the seeds that have it."""
-        return spread_of([one[key] for one in self.results if one.get(key) is not None])
+        return spread_of([result[key] for result in self.results if result.get(key) is not None])
 
     @property
     def accuracy(self) -> Spread | None:
@@ -103,7 +103,9 @@ class Finished:
     @property
     def published(self) -> list[str]:
         """The metrics that are printed elsewhere for any line."""
-        return [metric for metric in METRICS if any(metric in x.published for x in self.lines)]
+        return [
+            metric for metric in METRICS if any(metric in line.published for line in self.lines)
+        ]
 
     @property
     def has_cases(self) -> bool:
@@ -138,8 +140,10 @@ class Finished:
             name = self.about["rows"][0]["name"]
         elif not line.row["separate"]:
             name = f"{name.removesuffix(' unified')} separate"
-        found = [other for other in self.lines if (other.case, other.name) == (case, name)]
-        return found[0] if found and found[0] is not line else None
+        for other in self.lines:
+            if (other.case, other.name) == (case, name) and other is not line:
+                return other
+        return None
 
 
 def result_folder(place: Path, case: str, row: str, seed: int) -> Path:
@@ -156,10 +160,11 @@ def read_table(place: Path) -> Finished:
         for row in about["rows"]:
             name = row["name"]
             pattern = f"{slug(name)}-*/{RESULT_FILE}"
-            found = [read_json(file) for file in (place / slug(case)).glob(pattern)]
-            mine = sorted((one for one in found if one["row"] == name), key=lambda one: one["seed"])
-            done = tuple(one for one in mine if "not_run" not in one)
-            reasons = [one["not_run"] for one in mine if "not_run" in one]
+            results = [read_json(file) for file in (place / slug(case)).glob(pattern)]
+            results = [result for result in results if result["row"] == name]
+            results.sort(key=lambda result: result["seed"])
+            done = tuple(result for result in results if "not_run" not in result)
+            reasons = [result["not_run"] for result in results if "not_run" in result]
             reason = None if done else row["missing"] or next(iter(reasons), "Not run yet.")
             published = figures.get(name, row["published"])
             lines.append(Line(case, row, done, reason, published))

@@ -118,9 +118,9 @@ class _Run:
         file = self.folder / RESULT_FILE
         if not file.is_file():
             return False
-        found = read_json(file)
-        failed = "not_run" in found
-        if found["key"] == self.key:
+        result = read_json(file)
+        failed = "not_run" in result
+        if result["key"] == self.key:
             return not (failed and retry)
         if failed:
             return False

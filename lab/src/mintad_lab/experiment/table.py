@@ -135,9 +135,9 @@ def slug(name: str) -> str:
 
 def _by_owner(texts: Iterable[str]) -> defaultdict[str, list[str]]:
     """The overrides "FIELD=VALUE" of each "OWNER:FIELD=VALUE"; those without one under ""."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
+    owned: defaultdict[str, list[str]] = defaultdict(list)
     for text in texts:
         field_, equals, value = text.partition("=")
         owner, _, field_ = field_.rpartition(":")
-        found[owner].append(f"{field_}{equals}{value}")
-    return found
+        owned[owner].append(f"{field_}{equals}{value}")
+    return owned

@@ -64,10 +64,11 @@ class PeerMethod:
     @torch.inference_mode()
     def _measure(self, samples: Sequence[Sample], metrics: StreamingMetrics) -> int:
         for batch, images in images_of(samples, self.peer):
-            found = self.model(images)
-            maps = found.anomaly_map.reshape(len(batch), 1, *found.anomaly_map.shape[-2:]).float()
+            prediction = self.model(images)
+            maps = prediction.anomaly_map
+            maps = maps.reshape(len(batch), 1, *maps.shape[-2:]).float()
             maps = torch.nn.functional.interpolate(maps, images.shape[2:], mode="bilinear")
-            scores = found.pred_score.flatten().tolist()
+            scores = prediction.pred_score.flatten().tolist()
             for sample, score, anomaly_map in zip(batch, scores, maps[:, 0].numpy(), strict=True):
                 metrics.update(
                     sample.product,
