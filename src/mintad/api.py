@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from mintad.data import MAX_PIXELS, Dataset, Problem, read
 from mintad.data import validate as find_problems
 from mintad.errors import MissingExtraError
 from mintad.inspection import Inspector
+from mintad.reporting.problems import left_out_text
 
 if TYPE_CHECKING:
     from mintad.bundle import GraphFormat, Precision
@@ -178,7 +180,13 @@ def export(
 
 
 def as_dataset(data: DataInput) -> Dataset:
-    """`data` itself, or what `read` makes of the folders that it names."""
+    """`data` itself, or what `read` makes of the folders that it names.
+
+    Warns of what `read` left out.
+    """
     if isinstance(data, Dataset):
         return data
-    return read(data) if isinstance(data, (str, Path)) else read(*data)
+    dataset = read(data) if isinstance(data, (str, Path)) else read(*data)
+    if told := left_out_text(dataset):
+        warnings.warn(told, stacklevel=3)
+    return dataset
