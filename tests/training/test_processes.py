@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,20 @@ import pytest
 
 pytest.importorskip("torch")
 
+import torch
+
 import mintad
 from mintad.training.fit import LOG_FILE, LOGS
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """Two of them, which a process that is forked does not have."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    torch.ones(1000, 1000) @ torch.ones(1000, 1000)  # now they are there
+    yield
+    torch.set_num_threads(before)
 
 
 def losses(run: Path) -> list[float]:
@@ -20,6 +33,7 @@ def losses(run: Path) -> list[float]:
         return [float(line["loss"]) for line in csv.DictReader(file)]
 
 
+@pytest.mark.usefixtures("threads")
 def test_two_processes_give_the_losses_of_one_with_the_doubled_batch(
     tree: Path, tiny_recipe: Path, cache: Path, tmp_path: Path
 ) -> None:

@@ -93,6 +93,18 @@ class ShowProgress(Callback):
         self.progress("training", trainer.global_step, int(trainer.estimated_stepping_batches))
 
 
+class OneThread(Callback):
+    """One thread in each of several processes.
+
+    They are forked, and the threads that OpenMP started before stayed behind: a process that uses
+    more than one would wait for them for ever.
+    """
+
+    def setup(self, *_: object, **__: object) -> None:
+        """Before the first step, in the process that trains."""
+        torch.set_num_threads(1)
+
+
 def precision(recipe: Recipe) -> str:
     """The precision that this machine trains a recipe in: `float32` or `bfloat16`."""
     chosen = recipe.training.precision
@@ -128,6 +140,8 @@ def fit(
     module = TrainingModule(model, features, recipe.training, recipe.seed)
     stop = StopBetweenSteps()
     callbacks = [stop, LogEachEpoch(run / LOGS / LOG_FILE), SaveEachEpoch(checkpoint)]
+    if recipe.training.processes > 1:
+        callbacks.append(OneThread())
     if progress is not None:
         callbacks.append(ShowProgress(progress))
     trainer = _trainer(recipe, run, callbacks)
