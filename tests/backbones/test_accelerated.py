@@ -42,14 +42,14 @@ def build(
 
 
 def pictures(count: int) -> list[Sample]:
-    found = []
+    samples = []
     for seed in range(count):
         stream = io.BytesIO()
         pixels = np.random.default_rng(seed).integers(0, 256, (48, 56, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(stream, "PNG")
         image = MemoryImage(f"{seed}", stream.getvalue())
-        found.append(Sample(image=image, product="a", split="train", label=0))
-    return found
+        samples.append(Sample(image=image, product="a", split="train", label=0))
+    return samples
 
 
 @pytest.mark.parametrize(

@@ -128,16 +128,16 @@ def test_what_is_cached_never_runs_again(
     assert len(calls) == 1
     FeatureCache(tmp_path).features(make(2, 0, 1, 0), backbone, preprocessing)
     assert len(calls) == 1
-    told: list[tuple[str, int, int]] = []
+    reported: list[tuple[str, int, int]] = []
     FeatureCache(tmp_path).features(
         make(0, 1, 2, 3, 4, 3),
         backbone,
         preprocessing,
         batch_size=1,
-        progress=lambda *call: told.append(call),
+        progress=lambda *call: reported.append(call),
     )
     assert len(calls) == 3
-    assert told == [("features", 1, 2), ("features", 2, 2)]
+    assert reported == [("features", 1, 2), ("features", 2, 2)]
 
 
 def test_the_key_is_the_content_not_the_path(

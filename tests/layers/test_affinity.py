@@ -27,22 +27,20 @@ def stages(grid: tuple[int, int] = (2, 4), images: int = 3, seed: int = 0) -> tu
     return teacher, student
 
 
-def cosine(one: Tensor, other: Tensor) -> float:
-    lengths = math.sqrt(one.square().sum()) * math.sqrt(other.square().sum())
-    return float((one * other).sum()) / lengths
+def cosine(a: Tensor, b: Tensor) -> float:
+    lengths = math.sqrt(a.square().sum()) * math.sqrt(b.square().sum())
+    return float((a * b).sum()) / lengths
 
 
 def naive_pairs(first: Tensor, second: Tensor) -> list[list[float]]:
     """Cosines of all positions of one image `(C, H, W)` to all of another."""
     ours, theirs = first.flatten(1).T, second.flatten(1).T
-    return [[cosine(one, other) for other in theirs] for one in ours]
+    return [[cosine(a, b) for b in theirs] for a in ours]
 
 
-def mean_square(one: list[list[float]], other: list[list[float]]) -> float:
-    count = len(one)
-    return (
-        sum((one[i][j] - other[i][j]) ** 2 for i in range(count) for j in range(count)) / count**2
-    )
+def mean_square(a: list[list[float]], b: list[list[float]]) -> float:
+    count = len(a)
+    return sum((a[i][j] - b[i][j]) ** 2 for i in range(count) for j in range(count)) / count**2
 
 
 def test_intra_affinity_compares_all_pairs_of_positions() -> None:
@@ -51,8 +49,8 @@ def test_intra_affinity_compares_all_pairs_of_positions() -> None:
         mean_square(naive_pairs(t, t), naive_pairs(s, s))
         for t, s in zip(teacher, student, strict=True)
     ) / len(teacher)
-    found = intra_affinity_loss(teacher, student)
-    torch.testing.assert_close(found, torch.tensor(expected), atol=1e-5, rtol=0)
+    loss = intra_affinity_loss(teacher, student)
+    torch.testing.assert_close(loss, torch.tensor(expected), atol=1e-5, rtol=0)
 
 
 def test_inter_affinity_of_networks_compares_teacher_to_student() -> None:
@@ -61,8 +59,8 @@ def test_inter_affinity_of_networks_compares_teacher_to_student() -> None:
         mean_square(naive_pairs(t, s), naive_pairs(t, t))
         for t, s in zip(teacher, student, strict=True)
     ) / len(teacher)
-    found = inter_network_loss(teacher, student)
-    torch.testing.assert_close(found, torch.tensor(expected), atol=1e-5, rtol=0)
+    loss = inter_network_loss(teacher, student)
+    torch.testing.assert_close(loss, torch.tensor(expected), atol=1e-5, rtol=0)
 
 
 def test_inter_affinity_of_images_compares_all_pairs_of_a_batch() -> None:
@@ -73,22 +71,22 @@ def test_inter_affinity_of_images_compares_all_pairs_of_a_batch() -> None:
             torch.stack([image[:, y, x] for y in range(2) for x in range(4)]).mean(dim=0)
             for image in features
         ]
-        return [[cosine(one, other) for other in means] for one in means]
+        return [[cosine(a, b) for b in means] for a in means]
 
     expected = mean_square(pairs(teacher), pairs(student))
-    found = inter_image_loss(teacher, student)
-    torch.testing.assert_close(found, torch.tensor(expected), atol=1e-5, rtol=0)
+    loss = inter_image_loss(teacher, student)
+    torch.testing.assert_close(loss, torch.tensor(expected), atol=1e-5, rtol=0)
 
 
 def test_the_affinity_difference_is_the_mean_over_all_other_positions() -> None:
     teacher, student = stages()
-    found = affinity_difference(teacher, student)
-    assert found.shape == (3, 2, 4)
+    difference = affinity_difference(teacher, student)
+    assert difference.shape == (3, 2, 4)
     for b in range(3):
         ours, theirs = naive_pairs(student[b], student[b]), naive_pairs(teacher[b], teacher[b])
         for i in range(8):
             expected = sum(abs(theirs[i][j] - ours[i][j]) for j in range(8)) / 8
-            assert float(found[b, i // 4, i % 4]) == pytest.approx(expected, abs=1e-5)
+            assert float(difference[b, i // 4, i % 4]) == pytest.approx(expected, abs=1e-5)
 
 
 @settings(max_examples=30, deadline=None)
@@ -102,13 +100,13 @@ def test_an_affinity_is_a_bounded_matrix_of_cosines(
 ) -> None:
     features, _ = stages(grid, images, seed)
     tokens = unit_tokens(features)
-    found = affinity(tokens, tokens)
+    cosines = affinity(tokens, tokens)
     positions = min(grid[0], 16) * min(grid[1], 16)
-    assert found.shape == (images, positions, positions)
-    assert found.abs().max() <= 1 + 1e-5
-    torch.testing.assert_close(found, found.transpose(1, 2))
+    assert cosines.shape == (images, positions, positions)
+    assert cosines.abs().max() <= 1 + 1e-5
+    torch.testing.assert_close(cosines, cosines.transpose(1, 2))
     ones = torch.ones(images, positions)
-    torch.testing.assert_close(found.diagonal(dim1=1, dim2=2), ones, atol=1e-5, rtol=0)
+    torch.testing.assert_close(cosines.diagonal(dim1=1, dim2=2), ones, atol=1e-5, rtol=0)
 
 
 def test_a_student_that_turns_all_features_alike_keeps_every_affinity() -> None:

@@ -28,21 +28,21 @@ def parts(centres: int = 4, scale: float = 1.0, seed: int = 0) -> tuple[Tensor, 
 @settings(max_examples=40, deadline=None)
 @given(centres=st.integers(1, 9), scale=st.sampled_from([0.0, 1.0, 100.0]), seed=st.integers(0, 99))
 def test_the_assignment_is_positive_and_sums_to_one(centres: int, scale: float, seed: int) -> None:
-    found = soft_assignment(*parts(centres, scale, seed))
-    assert found.shape == (2, 6, centres)
-    assert (found >= 0).all()
-    torch.testing.assert_close(found.sum(dim=2), torch.ones(2, 6), atol=1e-5, rtol=0)
+    shares = soft_assignment(*parts(centres, scale, seed))
+    assert shares.shape == (2, 6, centres)
+    assert (shares >= 0).all()
+    torch.testing.assert_close(shares.sum(dim=2), torch.ones(2, 6), atol=1e-5, rtol=0)
 
 
 def test_the_assignment_is_that_of_smoothed_squared_distances() -> None:
     tokens, centres, smoothing = parts()
-    found = soft_assignment(tokens, centres, smoothing)
+    shares = soft_assignment(tokens, centres, smoothing)
     for b in range(2):
         for i in range(6):
             squares = [float((tokens[b, i] - centre).square().sum()) for centre in centres]
             weights = [math.exp(-float(s) * r) for s, r in zip(smoothing, squares, strict=True)]
             for k in range(4):
-                assert float(found[b, i, k]) == pytest.approx(weights[k] / sum(weights), abs=1e-5)
+                assert float(shares[b, i, k]) == pytest.approx(weights[k] / sum(weights), abs=1e-5)
 
 
 def test_residuals_are_summed_over_centres_or_over_positions() -> None:
@@ -55,10 +55,10 @@ def test_residuals_are_summed_over_centres_or_over_positions() -> None:
                 residual = assignment[b, i, k] * (tokens[b, i] - centres[k])
                 by_position[b, i] += residual
                 by_centre[b, k] += residual
-    found = position_residuals(tokens, centres, assignment)
-    torch.testing.assert_close(found, by_position, atol=1e-5, rtol=0)
-    found = centre_residuals(tokens, centres, assignment)
-    torch.testing.assert_close(found, by_centre, atol=1e-5, rtol=0)
+    residuals = position_residuals(tokens, centres, assignment)
+    torch.testing.assert_close(residuals, by_position, atol=1e-5, rtol=0)
+    residuals = centre_residuals(tokens, centres, assignment)
+    torch.testing.assert_close(residuals, by_centre, atol=1e-5, rtol=0)
 
 
 def test_one_centre_leaves_the_plain_residual() -> None:
@@ -66,8 +66,8 @@ def test_one_centre_leaves_the_plain_residual() -> None:
     assignment = soft_assignment(tokens, centres, smoothing)
     plain = tokens - centres[0]
     torch.testing.assert_close(position_residuals(tokens, centres, assignment), plain)
-    found = centre_residuals(tokens, centres, assignment)
-    torch.testing.assert_close(found[:, 0], plain.sum(dim=1))
+    residuals = centre_residuals(tokens, centres, assignment)
+    torch.testing.assert_close(residuals[:, 0], plain.sum(dim=1))
 
 
 def test_mixing_moves_every_position_towards_its_centres() -> None:

@@ -30,8 +30,8 @@ def length(values: list[float]) -> float:
     return math.sqrt(sum(value**2 for value in values))
 
 
-def cosine(one: list[float], other: list[float]) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True)) / length(one) / length(other)
+def cosine(first: list[float], second: list[float]) -> float:
+    return sum(a * b for a, b in zip(first, second, strict=True)) / length(first) / length(second)
 
 
 def softmax(values: list[float]) -> list[float]:
@@ -77,8 +77,8 @@ def test_the_flattened_distance_takes_a_map_as_one_vector() -> None:
         1 - cosine(teacher[b].flatten().tolist(), student[b].flatten().tolist())
         for b in range(SHAPE[0])
     ]
-    found = flattened_cosine_distance(teacher, student)
-    torch.testing.assert_close(found, torch.tensor(expected), atol=1e-5, rtol=0)
+    distance = flattened_cosine_distance(teacher, student)
+    torch.testing.assert_close(distance, torch.tensor(expected), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5, 4.0])
@@ -92,8 +92,8 @@ def test_the_channel_loss_is_the_divergence_over_positions(temperature: float) -
             q = softmax((student[b, c].flatten() / temperature).tolist())
             total += sum(pi * math.log(pi / qi) for pi, qi in zip(p, q, strict=True))
     expected = torch.tensor(temperature**2 * total / channels / images)
-    found = channel_loss(teacher, student, temperature)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    loss = channel_loss(teacher, student, temperature)
+    torch.testing.assert_close(loss, expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("loss", [squared_distance, cosine_distance, flattened_cosine_distance])

@@ -80,10 +80,10 @@ def test_large_mlp_query_has_about_383_million_parameters() -> None:
 def test_inr_query_depends_on_token_and_position() -> None:
     torch.manual_seed(0)
     query = ImplicitQuery((3, 4), token_dim=8, dim=16)
-    one, other = query(torch.zeros(1, 8)), query(torch.ones(1, 8))
-    assert one.shape == (1, 12, 16)
-    assert not torch.allclose(one, other)
-    assert not torch.allclose(one[0, 0], one[0, 1])
+    zeros, ones = query(torch.zeros(1, 8)), query(torch.ones(1, 8))
+    assert zeros.shape == (1, 12, 16)
+    assert not torch.allclose(zeros, ones)
+    assert not torch.allclose(zeros[0, 0], zeros[0, 1])
 
 
 def test_inr_is_modulated_siren_written_out() -> None:
@@ -152,9 +152,8 @@ def test_decoder_takes_nothing_of_the_input_but_through_attention(norm: str) -> 
     torch.manual_seed(0)
     decoder = Decoder(2, 16, 2, 32, 0.0, norm, zero_init=True).eval()  # type: ignore[arg-type]
     query, position = torch.randn(1, 6, 16), torch.randn(6, 16)
-    one = decoder([query] * 2, torch.randn(1, 6, 16), position)
-    other = decoder([query] * 2, torch.randn(1, 6, 16), position)
-    torch.testing.assert_close(one, other)
+    first, second = (decoder([query] * 2, torch.randn(1, 6, 16), position) for _ in range(2))
+    torch.testing.assert_close(first, second)
 
 
 def test_pre_norm_encoder_with_zero_init_starts_as_its_norm() -> None:

@@ -29,8 +29,8 @@ def test_the_loss_is_the_mean_over_the_hardest_positions(kind: str, easy: float)
             inner = sum(a * b for a, b in zip(ours, theirs, strict=True))
             errors.append(1 - inner / math.hypot(*ours) / math.hypot(*theirs))
     kept = sorted(errors, reverse=True)[: round(15 * (1 - easy))]
-    found = reconstruction_loss(rebuilt, target, kind, easy)
-    assert float(found) == pytest.approx(sum(kept) / len(kept), rel=1e-5)
+    loss = reconstruction_loss(rebuilt, target, kind, easy)
+    assert float(loss) == pytest.approx(sum(kept) / len(kept), rel=1e-5)
 
 
 def test_attention_in_training_is_attention_at_test_time() -> None:

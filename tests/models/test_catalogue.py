@@ -7,9 +7,9 @@ from mintad.models.catalogue import describe_models
 
 
 def test_every_method_is_listed_with_paper_needs_and_switches() -> None:
-    found = {method["name"]: method for method in describe_models()}
-    assert list(found) == list_models()
-    for name, method in found.items():
+    methods = {method["name"]: method for method in describe_models()}
+    assert list(methods) == list_models()
+    for name, method in methods.items():
         assert "arXiv" in method["paper"]
         assert method["needs_at_test"] == (
             ["product"] if model_class(name).requirements.product else []
@@ -18,9 +18,9 @@ def test_every_method_is_listed_with_paper_needs_and_switches() -> None:
         assert {s["name"]: s["default"] for s in method["switches"]} == {
             name: field.default for name, field in fields.items()
         }
-    assert found["mint-ad"]["needs_at_test"] == []
-    assert found["uniad-query-pool"]["needs_at_test"] == ["product"]
-    assert found["uniad-text-prompt"]["needs_in_training"] == ["text encoder"]
+    assert methods["mint-ad"]["needs_at_test"] == []
+    assert methods["uniad-query-pool"]["needs_at_test"] == ["product"]
+    assert methods["uniad-text-prompt"]["needs_in_training"] == ["text encoder"]
 
 
 def test_a_switch_tells_its_type_and_the_values_it_takes() -> None:

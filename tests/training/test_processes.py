@@ -47,9 +47,9 @@ def test_two_processes_give_the_losses_of_one_with_the_doubled_batch(
         mintad.train(
             tree, tmp_path / name, recipe=tiny_recipe, cache=cache, overrides=common | options
         )
-    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
-    assert len(one) == 3
-    np.testing.assert_allclose(two, one, rtol=1e-5)
+    alone, shared = losses(tmp_path / "one"), losses(tmp_path / "two")
+    assert len(alone) == 3
+    np.testing.assert_allclose(shared, alone, rtol=1e-5)
     ours = mintad.load(tmp_path / "one").tensors("model.safetensors")
     theirs = mintad.load(tmp_path / "two").tensors("model.safetensors")
     for name, value in ours.items():

@@ -39,7 +39,7 @@ def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=["uniad-query-pool", "uniad-text-prompt"])
-def told(
+def product_run(
     request: pytest.FixtureRequest,
     tree: Path,
     tiny_recipe: Path,
@@ -49,27 +49,27 @@ def told(
 ) -> Path:
     """A finished run of a method that needs the product."""
     text = {"text_encoder": f"file:{vectors}"} if request.param == "uniad-text-prompt" else {}
-    out = tmp_path_factory.mktemp("told") / "run"
+    out = tmp_path_factory.mktemp("product_run") / "run"
     chosen = overrides(request.param, **text)
     mintad.train(tree, out, recipe=tiny_recipe, cache=cache, overrides=chosen)
     return out
 
 
-def test_the_bundle_tells_that_its_method_needs_the_product(told: Path, run: Path) -> None:
-    assert mintad.load(told).manifest.model.needs_product
+def test_the_bundle_tells_that_its_method_needs_the_product(product_run: Path, run: Path) -> None:
+    assert mintad.load(product_run).manifest.model.needs_product
     assert not mintad.load(run).manifest.model.needs_product
 
 
-def test_without_the_product_nothing_is_inspected(told: Path, tree: Path) -> None:
-    inspector = Inspector(told)
+def test_without_the_product_nothing_is_inspected(product_run: Path, tree: Path) -> None:
+    inspector = Inspector(product_run)
     images = sorted(tree.glob("*/test/*/*.png"))[:3]
     for products in (None, ["stripes", None, "stripes"]):
         with pytest.raises(ConfigError, match=r"product of every image.*--product.*--give-product"):
             list(inspector(images, products))
 
 
-def test_a_given_product_is_scored_on_its_scale(told: Path, tree: Path) -> None:
-    inspector = Inspector(told)
+def test_a_given_product_is_scored_on_its_scale(product_run: Path, tree: Path) -> None:
+    inspector = Inspector(product_run)
     images = sorted(tree.glob("stripes/train/good/*.png"))
     right = [result.score or 0.0 for result in inspector(images, "stripes")]
     wrong = [result.raw_score or 0.0 for result in inspector(images, "blobs")]
@@ -78,17 +78,17 @@ def test_a_given_product_is_scored_on_its_scale(told: Path, tree: Path) -> None:
 
 
 def test_the_command_line_evaluates_with_the_product_and_refuses_without(
-    told: Path, tree: Path, command: Callable[..., tuple[int, str, str]], tmp_path: Path
+    product_run: Path, tree: Path, command: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
-    status, _, error = command("evaluate", told, tree)
+    status, _, error = command("evaluate", product_run, tree)
     assert status == 2
     assert "--give-product" in error
     numbers = tmp_path / "numbers.json"
-    assert command("evaluate", told, tree, "--give-product", "--json", numbers)[0] == 0
+    assert command("evaluate", product_run, tree, "--give-product", "--json", numbers)[0] == 0
     config = json.loads(numbers.read_text(encoding="utf-8"))["config"]
     assert config["product_given"]
     page = tmp_path / "report.html"
-    assert command("report", told, tree, "--out", page, "--give-product")[0] == 0
+    assert command("report", product_run, tree, "--out", page, "--give-product")[0] == 0
     assert page.is_file()
 
 
@@ -102,13 +102,13 @@ def test_a_method_that_knows_no_product_is_measured_on_raw_scores(
     raw = mintad.evaluate(bundle, tree)
     assert raw.config.product_accuracy is None
     assert raw.config.scores.startswith("raw")
-    assert all(one.score == one.raw_score for one in raw.inspections)
+    assert all(inspection.score == inspection.raw_score for inspection in raw.inspections)
     given = mintad.evaluate(bundle, tree, give_product=True)
     assert given.config.scores.startswith("calibrated")
-    assert [one.raw_score for one in given.inspections] == pytest.approx(
-        [one.raw_score for one in raw.inspections]
+    assert [inspection.raw_score for inspection in given.inspections] == pytest.approx(
+        [inspection.raw_score for inspection in raw.inspections]
     )
-    assert any(one.score != one.raw_score for one in given.inspections)
+    assert any(inspection.score != inspection.raw_score for inspection in given.inspections)
 
 
 def test_text_embeddings_travel_in_the_bundle(

@@ -72,8 +72,8 @@ def test_one_product_alone_is_a_separate_model(
     stripes = data.where(lambda sample: sample.product == "stripes")
     run = tmp_path / "run"
     mintad.train(stripes, run, recipe=tiny_recipe, cache=cache, overrides=overrides("snl-rd4ad"))
-    found = mintad.evaluate(run, stripes, give_product=True)
-    assert list(found.metrics.to_json()["products"]) == ["stripes"]
+    evaluation = mintad.evaluate(run, stripes, give_product=True)
+    assert list(evaluation.metrics.to_json()["products"]) == ["stripes"]
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,13 @@ def jitter(
         draws = torch.rand(count, 1, 1, device=tokens.device)
         noise = torch.randn_like(tokens)
     else:
-        own = [torch.Generator(tokens.device).manual_seed(seed) for seed in seeds.tolist()]
         device, kind = tokens.device, tokens.dtype
-        draws = torch.stack([torch.rand(1, 1, generator=one, device=device) for one in own])
+        own = [torch.Generator(device).manual_seed(seed) for seed in seeds.tolist()]
+        draws = torch.stack([torch.rand(1, 1, generator=source, device=device) for source in own])
         noise = torch.stack(
             [
-                torch.randn(positions, channels, generator=one, device=device, dtype=kind)
-                for one in own
+                torch.randn(positions, channels, generator=source, device=device, dtype=kind)
+                for source in own
             ]
         )
     return tokens + noise * (scale * (draws < probability))

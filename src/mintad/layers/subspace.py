@@ -76,10 +76,10 @@ class ProductSubspaces(nn.Module):
         basis = torch.linalg.eigh(flat.T @ flat)[1][:, -self.code :]  # (C, code)
         basis = basis.half().float()
         code = (x @ basis).transpose(0, 1)  # (P, N, code)
-        found = leading_directions(code.transpose(1, 2) @ code, rank)  # (P, code, rank)
-        step = found.abs().amax(dim=1) / 127  # (P, rank)
+        leading = leading_directions(code.transpose(1, 2) @ code, rank)  # (P, code, rank)
+        step = leading.abs().amax(dim=1) / 127  # (P, rank)
         self.basis[product] = basis.half()
-        self.directions[product, :, :, :rank] = (found / step[:, None]).round().to(torch.int8)
+        self.directions[product, :, :, :rank] = (leading / step[:, None]).round().to(torch.int8)
         self.step[product, :, :rank] = step
 
     def normalised(self, tokens: Tensor, products: Tensor) -> Tensor:
