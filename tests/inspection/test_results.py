@@ -79,6 +79,8 @@ def test_each_image_keeps_its_own_result_in_batches_of_any_size(
             name is not None for name in products
         ]
         assert [result.product for result in results] == [name or "nut" for name in products]
+        recognised = [result.product_probability for result in results if not result.product_given]
+        assert recognised == pytest.approx([0.75] * 3)
         calls = inspector.engine.calls
         assert max(len(batch) for batch, _ in calls) == min(size, 7)
         numbers = np.concatenate([numbers for _, numbers in calls])
