@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Callable
@@ -11,36 +10,52 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-
-pytest.importorskip("torch")
-
 import torch
 from torch import nn
 
-from mintad.backbones import BackboneConfig
-from mintad.features import Features
-from mintad.layers.attention import Attention
+from mintad.assembly import Network, build_model
+from mintad.layers import Attention
 from mintad.models import list_models
+from mintad.training import load_recipe
 from mintad_lab.complexity import measuring
 from mintad_lab.complexity.measuring import (
-    PAPER_BACKBONE,
+    PEERS,
     Cost,
-    Network,
-    create_network,
+    batch_seconds,
     measure_all,
     measure_method,
+    method_recipes,
     multiplications,
-    subjects,
 )
-from mintad_lab.complexity.peers import PEERS, create_peer
 from mintad_lab.complexity.table import write_complexity
 
 Command = Callable[..., tuple[int, str, str]]
 
-TINY = BackboneConfig(
-    name="timm:test_efficientnet", stages=(1, 2), weights="random", input_size=(64, 64), stride=8
-)
+pytestmark = pytest.mark.filterwarnings("ignore:The backbone .* has random weights")
+
 SMALL = {"dim": 16, "heads": 2, "feed_forward": 32, "encoder_layers": 1, "decoder_layers": 1}
+TINY = {
+    "backbone.name": "timm:test_efficientnet",
+    "backbone.stages": [1, 2],
+    "backbone.weights": "random",
+    "backbone.input_size": [64, 64],
+    "backbone.stride": 8,
+}
+
+
+def tiny(model: str, **switches: Any) -> dict[str, Any]:
+    """Arguments of `measure_method`: a small model on a tiny backbone."""
+    return {
+        "recipe": load_recipe("paper", {"model": model, "switches": switches, **TINY}),
+        "products": 3,
+        "repeats": 1,
+        "batches": (1, 2),
+    }
+
+
+def built(recipe: Any, products: int) -> Network:
+    network = build_model(recipe, [str(number) for number in range(products)]).eval()
+    return network.requires_grad_(False)
 
 
 def test_a_linear_layer_multiplies_once_per_weight() -> None:
@@ -63,49 +78,44 @@ def test_attention_counts_its_two_products_of_matrices(masked: bool) -> None:
 
 def test_uniad_has_the_parameters_and_the_cost_of_its_layers() -> None:
     """7,717,392 parameters at 272 channels; the table of queries costs nothing."""
-    network, size = create_network("uniad", {}, PAPER_BACKBONE, products=15)
-    assert size == 224
-    parameters = sum(one.numel() for one in network.model.parameters())
-    assert parameters == 7_717_392
-    network.requires_grad_(False)
+    network = built(method_recipes()["uniad"], products=15)
+    assert network.image_size == (224, 224)
+    assert sum(value.numel() for value in network.model.parameters()) == 7_717_392
     positions, dim = 196, 256
     attention = 4 * positions * dim**2 + 2 * positions**2 * dim
     feed_forward = 2 * positions * dim * 1024
     layers = 4 * (attention + feed_forward) + 4 * (2 * attention + feed_forward)
     ends = 2 * positions * 272 * dim
-    features = Features(tokens=torch.randn(1, positions, 272))
-    counted = multiplications(network.predict, features)
-    assert counted == layers + ends
+    features = network.backbone(torch.randn(1, 3, 224, 224))
+    assert multiplications(network.model.predict, features) == layers + ends
 
 
 def test_a_cost_adds_backbone_and_model() -> None:
-    cost = measure_method(
-        "a", "uniad-query-pool", SMALL, TINY, products=3, repeats=1, batches=(1, 2)
-    )
-    network, _ = create_network("uniad-query-pool", SMALL, TINY, products=3)
-    network.requires_grad_(False)
-    image = torch.randn(1, 3, 64, 64)
+    given = tiny("uniad-query-pool", **SMALL)
+    cost = measure_method("a", **given)
+    network = built(given["recipe"], products=3)
     assert cost.model_macs is not None
-    assert cost.macs == cost.model_macs + multiplications(network.backbone, image)
-    assert cost.trainable == sum(one.numel() for one in network.model.parameters())
-    assert cost.backbone == sum(one.numel() for one in network.backbone.parameters())
+    behind = multiplications(network.backbone, torch.randn(1, 3, 64, 64))
+    assert cost.macs == cost.model_macs + behind
+    assert cost.trainable == sum(value.numel() for value in network.model.parameters())
+    assert cost.backbone == sum(value.numel() for value in network.backbone.parameters())
     assert set(cost.seconds) == set(cost.model_seconds) == {1, 2}
     assert min(cost.seconds.values()) > 0
 
 
 def test_the_closed_form_is_memory_and_not_trained() -> None:
-    switches = {"start": "subspaces", "rank": 4, "code": 8, "transformer": False}
-    cost = measure_method("a", "mint-ad", switches, TINY, products=3, repeats=1, batches=(1,))
+    closed = {"start": "subspaces", "rank": 4, "code": 8, "transformer": False}
+    cost = measure_method("a", **tiny("mint-ad", **closed))
     assert cost.trainable == 0
     assert cost.memory > 0
 
 
 def test_every_method_has_a_row() -> None:
-    assert {subject[0] for subject in subjects()} >= set(list_models())
+    assert set(method_recipes()) >= set(list_models())
 
 
 def test_a_method_that_cannot_be_built_says_why() -> None:
-    cost = measure_method("a", "uniad", {"heads": 3}, TINY)
+    cost = measure_method("a", **tiny("uniad", heads=3))
     assert cost.reason is not None
     assert "heads=3" in cost.reason
 
@@ -120,15 +130,6 @@ def test_peers_without_anomalib_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     ] * len(PEERS)
 
 
-@pytest.mark.parametrize("name", list(PEERS))
-def test_a_peer_maps_images_to_anomaly_maps(name: str) -> None:
-    pytest.importorskip("anomalib")
-    network, size, _ = create_peer(name)
-    with torch.inference_mode():
-        found = network(torch.randn(1, 3, size, size))
-    assert found.anomaly_map.shape[-2:] == (size, size)
-
-
 def test_what_is_measured_is_kept_under_its_conditions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,16 +142,11 @@ def test_what_is_measured_is_kept_under_its_conditions(
     assert set(measure_all(batches=(2,), **options)[0].seconds) == {2}
 
 
-def test_batches_are_timed_in_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_are_timed_in_their_size() -> None:
     seen: list[int] = []
-
-    class Counting(nn.Module):
-        def forward(self, images: torch.Tensor) -> None:
-            seen.append(len(images))
-
-    found = measuring.batch_seconds(Counting(), 8, 2, (1, 4))
+    medians = batch_seconds(lambda images: seen.append(len(images)), torch.zeros(4, 3), 2, (1, 4))
     assert seen == [1] * 3 + [4] * 3
-    assert list(found) == [1, 4]
+    assert list(medians) == [1, 4]
 
 
 def test_the_table_gives_macs_flops_and_the_papers_figures(tmp_path: Path) -> None:
@@ -171,29 +167,18 @@ def test_the_table_gives_macs_flops_and_the_papers_figures(tmp_path: Path) -> No
     heads, first, second = (
         [cell.strip() for cell in line.strip("|").split("|")] for line in (lines[0], *lines[2:])
     )
-    found = dict(zip(heads, first, strict=True))
-    assert (found["GMAC"], found["GFLOP"], found["GMAC without backbone"]) == (
-        "2.62",
-        "5.24",
-        "1.70",
-    )
-    assert found["trainable, M"] == "7.72"
-    assert found["s for 8"] == "0.800 / 0.400"
+    row = dict(zip(heads, first, strict=True))
+    macs = (row["GMAC"], row["GFLOP"], row["GMAC without backbone"])
+    assert macs == ("2.62", "5.24", "1.70")
+    assert row["trainable, M"] == "7.72"
+    assert row["s for 8"] == "0.800 / 0.400"
     assert first[-3:] == ["0.92", "6.27", "0.032, 0.068, 0.089, 0.146, 0.2305"]
     assert second[1:-3] == ["–"] * (len(heads) - 4)
     assert "anomalib padim was not measured" in table.read_text("utf-8")
-    with (tmp_path / "complexity.csv").open(encoding="utf-8") as file:
-        assert next(csv.DictReader(file))["macs"] == "2620000000"
     content = json.loads((tmp_path / "complexity.json").read_text("utf-8"))
+    assert content["rows"][0]["macs"] == 2_620_000_000
     assert content["rows"][0]["seconds"] == {"1": 0.2, "8": 0.8}
     ElementTree.fromstring((tmp_path / "complexity.svg").read_text("utf-8"))
-
-
-def test_the_network_names_a_product_where_the_method_needs_one() -> None:
-    network, _ = create_network("uniad-query-pool", SMALL, TINY, products=3)
-    assert isinstance(network, Network)
-    with torch.inference_mode():
-        assert network(torch.randn(2, 3, 64, 64)).anomaly_map.shape == (2, 64, 64)
 
 
 def test_an_unknown_method_is_refused(lab_command: Command, tmp_path: Path) -> None:

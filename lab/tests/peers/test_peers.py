@@ -33,6 +33,20 @@ def test_anomalib_knows_every_network() -> None:
         assert hasattr(import_module(module), name)
 
 
+@with_anomalib
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["padim", "patchcore", "efficient-ad"])
+def test_an_untrained_peer_maps_images_to_anomaly_maps(name: str) -> None:
+    import torch
+
+    from mintad_lab.peers.untrained import build_untrained
+
+    module, size, _ = build_untrained(name)
+    with torch.inference_mode():
+        prediction = module.model(torch.randn(1, 3, size, size))
+    assert prediction.anomaly_map.shape[-2:] == (size, size)
+
+
 def test_a_budget_is_overridden() -> None:
     changed = PEERS["cflow"].override(["epochs=3", "size=96"])
     assert (changed.epochs, changed.size, changed.batch_size) == (3, 96, 16)

@@ -1,9 +1,7 @@
-"""Writes what methods cost as Markdown, CSV, JSON and SVG."""
+"""Writes what methods cost as Markdown, JSON and SVG."""
 
 from __future__ import annotations
 
-import csv
-import io
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from mintad.system import git_state, measured_on, package_versions, write_json, write_text
+from mintad_lab import markdown
 from mintad_lab.complexity.measuring import BATCHES, Cost
 from mintad_lab.drawing.dot_plot import Mark, dot_plot
-
-DASH = "–"
 
 NOTES = (
     "Multiplications are those of matrix products and convolutions for one image: 1 GMAC is a "
@@ -25,22 +22,17 @@ NOTES = (
 )
 
 
-def write_complexity(
-    costs: Sequence[Cost], out: str | Path, *, products: int, repeats: int
-) -> Path:
-    """Writes `complexity.md`, `.csv`, `.json` and `.svg` into `out`; the path of the first."""
-    out = Path(out)
-    paper = published_figures()
+def write_complexity(costs: Sequence[Cost], out: Path, *, products: int, repeats: int) -> Path:
+    """Writes `complexity.md`, `.json` and `.svg` into `out`; the path of the first."""
     about = {
         "products": products,
         "repeats": repeats,
         "machine": measured_on(),
         "versions": package_versions(),
         "git": git_state(),
-        "paper": paper,
+        "paper": published_figures(),
     }
-    write_text(out / "complexity.md", markdown(costs, paper, products, repeats))
-    write_text(out / "complexity.csv", comma_separated(costs))
+    write_text(out / "complexity.md", page(costs, about))
     write_json(out / "complexity.json", {**about, "rows": [asdict(cost) for cost in costs]})
     write_text(out / "complexity.svg", plot(costs))
     return out / "complexity.md"
@@ -52,10 +44,10 @@ def published_figures() -> dict[str, Any]:
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
-def markdown(costs: Sequence[Cost], paper: Mapping[str, Any], products: int, repeats: int) -> str:
-    """The table, what it was measured on above, and what could not be measured below."""
-    where = f"({paper['table']}: {paper['measured_on']})"
-    batches = _batches(costs)
+def page(costs: Sequence[Cost], about: Mapping[str, Any]) -> str:
+    """The table with what it was measured on above, and what could not be measured below."""
+    paper, machine, batches = about["paper"], about["machine"], _batches(costs)
+    where = f"in the paper ({paper['table']}: {paper['measured_on']})"
     headings = [
         "method",
         "on",
@@ -67,47 +59,25 @@ def markdown(costs: Sequence[Cost], paper: Mapping[str, Any], products: int, rep
         "backbone, M",
         "memory, M",
         *(f"s for {batch}" for batch in batches),
-        f"GFLOP in the paper {where}",
-        f"parameters in the paper, M {where}",
-        f"s for 1, 8, 16, 32, 64 in the paper {where}",
+        f"GFLOP {where}",
+        f"parameters, M, {where}",
+        f"s for 1, 8, 16, 32, 64 {where}",
     ]
-    lines = [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
-    lines += [
-        f"| {' | '.join([*_cells(cost, batches), *_published(cost, paper['rows'])])} |"
-        for cost in costs
-    ]
-    missing = [f"- {cost.name} was not measured. {cost.reason}" for cost in costs if cost.reason]
-    about = measured_on()
+    rows = [[*_cells(cost, batches), *_published(cost, paper["rows"])] for cost in costs]
     conditions = (
-        f"{products} products, random weights, {about['threads']} of {about['cores']} cores, "
-        f"{about['system']}, torch {package_versions().get('torch')}."
+        f"{about['products']} products, random weights, {machine['threads']} of "
+        f"{machine['cores']} cores, {machine['system']}, torch {about['versions']['torch']}."
     )
-    notes = NOTES.format(repeats=repeats)
-    parts = ["# Complexity", conditions, "\n".join(lines), notes, "\n".join(missing)]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def comma_separated(costs: Sequence[Cost]) -> str:
-    """The table as CSV, in whole numbers and seconds."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    batches = _batches(costs)
-    counts = ["size", "macs", "model_macs", "trainable", "backbone", "memory"]
-    times = [f"{kind}_{batch}" for kind in ("seconds", "model_seconds") for batch in batches]
-    writer.writerow(["method", "on", *counts, *times, "not_measured"])
-    for cost in costs:
-        numbers = [None if cost.reason else getattr(cost, key) for key in counts]
-        measured = [
-            part.get(batch) for part in (cost.seconds, cost.model_seconds) for batch in batches
-        ]
-        writer.writerow([cost.name, cost.note, *numbers, *measured, cost.reason])
-    return text.getvalue()
+    missing = [f"- {cost.name} was not measured. {cost.reason}" for cost in costs if cost.reason]
+    table = markdown.table(headings, rows, words=2)
+    notes = NOTES.format(repeats=about["repeats"])
+    return "\n\n".join(["# Complexity", conditions, table.strip(), notes, *missing]) + "\n"
 
 
 def plot(costs: Sequence[Cost]) -> str:
     """Seconds per image over the methods, in batches of one and of the largest size."""
     batches = _batches(costs)
-    ends = list(dict.fromkeys((batches[0], batches[-1])))
+    ends = sorted({batches[0], batches[-1]})
     lines = [
         (
             cost.name,
@@ -130,21 +100,22 @@ def _batches(costs: Sequence[Cost]) -> list[int]:
 
 def _cells(cost: Cost, batches: Sequence[int]) -> list[str]:
     if cost.reason:
-        return [cost.name, *[DASH] * (8 + len(batches))]
-    model = DASH if cost.model_macs is None else f"{cost.model_macs / 1e9:.2f}"
+        return [cost.name, *[markdown.DASH] * (8 + len(batches))]
+    macs = (cost.macs / 1e9, 2 * cost.macs / 1e9)
+    model = None if cost.model_macs is None else cost.model_macs / 1e9
+    counts = (number / 1e6 for number in (cost.trainable, cost.backbone, cost.memory))
     times = [
         f"{cost.seconds[batch]:.3f}"
-        + (f" / {cost.model_seconds[batch]:.3f}" if batch in cost.model_seconds else "")
+        + (f" / {cost.model_seconds[batch]:.3f}" if cost.model_seconds else "")
         for batch in batches
     ]
-    counts = [f"{number / 1e6:.2f}" for number in (cost.trainable, cost.backbone, cost.memory)]
-    total = [f"{cost.macs / 1e9:.2f}", f"{2 * cost.macs / 1e9:.2f}"]
-    return [cost.name, cost.note, f"{cost.size}x{cost.size}", *total, model, *counts, *times]
+    figures = [markdown.number(figure, 2) for figure in (*macs, model, *counts)]
+    return [cost.name, cost.note, f"{cost.size}x{cost.size}", *figures, *times]
 
 
 def _published(cost: Cost, rows: Mapping[str, Mapping[str, float]]) -> list[str]:
     figures = rows.get(cost.name.removeprefix("anomalib "))
     if figures is None:
-        return [DASH] * 3
+        return [markdown.DASH] * 3
     times = ", ".join(f"{figures[f'seconds_{batch}']:g}" for batch in (1, 8, 16, 32, 64))
     return [f"{figures['flops']:g}", f"{figures['parameters']:g}", times]

@@ -21,7 +21,7 @@ from mintad_lab.drawing.canvas import (
 )
 from mintad_lab.inside.gather import Gathered, Pair, ProductInside, Rows
 from mintad_lab.inside.numbers import ProductNumbers, accuracy, joined
-from mintad_lab.inside.structure import Projection, evenly, principal_plane
+from mintad_lab.inside.structure import evenly, principal_plane
 from mintad_lab.markdown import number
 
 _PER_ROW = 3
@@ -38,15 +38,13 @@ def feature_figure(gathered: Gathered, numbers: dict[str, ProductNumbers]) -> st
     held = {name: pair.features for name, pair in good.items() if pair is not None}
     if not held:
         return None
-    cloud = np.concatenate([_fewer(rows, 2000) for rows in held.values()])
-    plane = principal_plane(cloud)
-    frame = _Frame(plane(cloud))
+    view = _View(np.concatenate([_fewer(rows, 2000) for rows in held.values()]))
     panels = []
     for product in gathered.products:
         others = [rows for name, rows in held.items() if name != product.name]
-        body = [dots(frame(plane(_fewer(rows, 150))), _GREY, 0.006) for rows in others]
-        body.append(_moves(good[product.name], frame, plane, _GOOD, 0.006))
-        body.append(_moves(joined(product.defect), frame, plane, _DEFECT, 0.009))
+        body = [dots(view(_fewer(rows, 150)), _GREY, 0.006) for rows in others]
+        body.append(_moves(good[product.name], view, _GOOD, 0.006))
+        body.append(_moves(joined(product.defect), view, _DEFECT, 0.009))
         shares = numbers[product.name]
         note = f"rebuilt: good {number(shares.explained_good, 2)}"
         note += f", defects {number(shares.explained_defect, 2)}"
@@ -61,7 +59,7 @@ def feature_figure(gathered: Gathered, numbers: dict[str, ProductNumbers]) -> st
             Key(_GOOD, "features of good images"),
             Key(_DEFECT, "features inside defects"),
             Key(_REBUILT, "what they are rebuilt as, with a line from some of them"),
-            Key("", f"all in one plane, which holds {plane.share:.0%} of the variance"),
+            Key("", f"all in one plane, which holds {view.share:.0%} of the variance"),
             Key("", "rebuilt: the share of the variance of all channels that is rebuilt"),
         ],
         identifier="inside-features",
@@ -118,15 +116,14 @@ def token_figure(gathered: Gathered, numbers: dict[str, ProductNumbers]) -> str 
     if not held:
         return None
     clouds = [np.stack([token.vector for token in product.tokens]) for product in held]
-    plane = principal_plane(np.concatenate(clouds))
-    frame = _Frame(plane(np.concatenate(clouds)))
+    view = _View(np.concatenate(clouds))
     body, own, keys = "", [], []
     for place, (product, cloud) in enumerate(zip(held, clouds, strict=True)):
         colour = CLASS_COLOURS[place % len(CLASS_COLOURS)]
-        body += dots(frame(plane(cloud)), colour, 0.009, 0.8)
+        body += dots(view(cloud), colour, 0.009, 0.8)
         own.append(_token_panel(product, cloud, numbers[product.name]))
         keys.append(Key(colour, product.name))
-    panels = [Panel("all products", f"{plane.share:.0%} of the variance", body), *own]
+    panels = [Panel("all products", f"{view.share:.0%} of the variance", body), *own]
     keys.append(Key("", "with R²: one colour per angle of the long axis, around the colour wheel"))
     keys.append(Key("", "otherwise: one per cluster; in brackets the silhouette of no clusters"))
     return figure(
@@ -160,24 +157,31 @@ def confusion_figure(gathered: Gathered, counts: NDArray[np.int64]) -> str:
     )
 
 
-class _Frame:
-    """Brings a cloud of the plane into the unit square, with a margin, both axes on one scale."""
+class _View:
+    """The plane of a cloud's variance in the unit square, with a margin, both axes on one scale.
 
-    def __init__(self, points: NDArray[np.float64]) -> None:
-        low, high = np.percentile(points, (0.5, 99.5), axis=0)
-        self.middle = (low + high) / 2
-        self.span = 1.3 * max(float((high - low).max()), 1e-9)
+    `share` is the share of the variance in the plane.
+    """
 
-    def __call__(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        placed: NDArray[np.float64] = 0.5 + (points - self.middle) / self.span * (1, -1)
-        return placed
+    def __init__(self, cloud: NDArray[np.floating]) -> None:
+        self._plane = principal_plane(cloud)
+        self.share = self._plane.share
+        low, high = np.percentile(self._plane(cloud), (0.5, 99.5), axis=0)
+        self._middle = (low + high) / 2
+        self._span = 1.3 * max(float((high - low).max()), 1e-9)
+
+    def __call__(self, vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Places `(N, 2)` of vectors `(N, C)`."""
+        places = (self._plane(vectors) - self._middle) / self._span
+        flipped: NDArray[np.float64] = 0.5 + places * (1, -1)
+        return flipped
 
 
-def _moves(pair: Pair | None, frame: _Frame, plane: Projection, colour: str, radius: float) -> str:
+def _moves(pair: Pair | None, view: _View, colour: str, radius: float) -> str:
     """Dots before and after reconstruction, and lines between some of them."""
     if pair is None:
         return ""
-    starts, ends = (frame(plane(_fewer(rows, _MOST_DOTS))) for rows in pair)
+    starts, ends = (view(_fewer(rows, _MOST_DOTS)) for rows in pair)
     lines = np.stack([_fewer(starts, _MOST_ARROWS), _fewer(ends, _MOST_ARROWS)], axis=1)
     return (
         strokes(lines, colour, 0.0025)
@@ -188,8 +192,7 @@ def _moves(pair: Pair | None, frame: _Frame, plane: Projection, colour: str, rad
 
 def _token_panel(product: ProductInside, cloud: Rows, numbers: ProductNumbers) -> Panel:
     """A product's tokens in their own plane, coloured by posture or by cluster."""
-    plane = principal_plane(cloud)
-    places = _Frame(plane(cloud))(plane(cloud))
+    places = _View(cloud)(cloud)
     reading, groups = numbers.posture, numbers.subclasses
     if reading is not None:
         body = [

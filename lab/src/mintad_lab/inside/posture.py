@@ -1,60 +1,43 @@
-"""How a product lies in its image: the principal axis of its foreground."""
+"""How a product lies in its image: the long axis of its foreground."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 _SIDE = 128
-
-ELONGATED = 0.5
+_ELONGATED = 0.5
 """From this elongation on an axis is taken for a posture."""
 
 
-class Posture(NamedTuple):
-    """The axis' angle to the horizontal in radians, [-pi/2, pi/2], and its elongation.
-
-    The elongation is 1 - (variance across the axis) / (variance along it): 0 for a disc or a
-    square, near 1 for a needle.
-    """
-
-    angle: float
-    elongation: float
-
-
 def long_axis(image: NDArray[np.uint8]) -> float | None:
-    """The angle of a product's axis in an image `(H, W, 3)`; None where no axis is its posture."""
-    lying = posture(image)
-    return None if lying is None or lying.elongation < ELONGATED else lying.angle
+    """The angle of what stands out from the border of an image `(H, W, 3)` to the horizontal.
 
-
-def posture(image: NDArray[np.uint8]) -> Posture | None:
-    """The posture of what stands out from the border of an image `(H, W, 3)`; None for nothing.
-
-    A pixel's difference is the distance of its colour from the median colour of the border;
-    Otsu's threshold parts foreground from background.
+    In radians, [-pi/2, pi/2]. A pixel's difference is the distance of its colour from the median
+    colour of the border; Otsu's threshold parts foreground from background. None where nothing
+    stands out, or nothing elongated: the elongation is 1 - (variance across the axis) / (variance
+    along it), 0 for a disc or a square, near 1 for a needle.
     """
     scale = _SIDE / max(image.shape[:2])
     size = tuple(max(1, round(scale * side)) for side in image.shape[1::-1])
     pixels = np.asarray(Image.fromarray(image).resize((size[0], size[1])), np.float64)
     edge = max(1, _SIDE // 32)
-    frame = np.ones(pixels.shape[:2], np.bool_)
-    frame[edge:-edge, edge:-edge] = False
-    difference = np.linalg.norm(pixels - np.median(pixels[frame], axis=0), axis=2)
+    border = np.ones(pixels.shape[:2], np.bool_)
+    border[edge:-edge, edge:-edge] = False
+    difference = np.linalg.norm(pixels - np.median(pixels[border], axis=0), axis=2)
     if np.ptp(difference) < 1:
         return None
     y, x = np.nonzero(difference > otsu(difference))
     if len(x) < 3:
         return None
     spread = np.cov(np.stack([x, -y]))  # upwards is positive
-    along, across = (spread[0, 0] + spread[1, 1]) / 2, (spread[0, 0] - spread[1, 1]) / 2
-    length = float(np.hypot(across, spread[0, 1]))
-    angle = 0.5 * float(np.arctan2(spread[0, 1], across))
-    largest = float(along) + length
-    return Posture(angle, 1 - (float(along) - length) / largest if largest > 0 else 0.0)
+    mean, half = (spread[0, 0] + spread[1, 1]) / 2, (spread[0, 0] - spread[1, 1]) / 2
+    length = float(np.hypot(half, spread[0, 1]))
+    along, across = float(mean) + length, float(mean) - length
+    if along <= 0 or 1 - across / along < _ELONGATED:
+        return None
+    return 0.5 * float(np.arctan2(spread[0, 1], half))
 
 
 def otsu(values: NDArray[np.floating], bins: int = 128) -> float:

@@ -16,7 +16,7 @@ from mintad.errors import ConfigError
 from mintad_lab.peers.catalogue import BACKBONE, Peer
 
 _NOTHING = {"post_processor": False, "evaluator": False, "visualizer": False}
-_BARE: dict[str, Any] = {"pre_processor": False, **_NOTHING}
+BARE: dict[str, Any] = {"pre_processor": False, **_NOTHING}
 
 SHALLOW, MIDDLE, DEEP = 1, 2, 3
 """Stages of the backbone: strides of 4, 8 and 16 pixels."""
@@ -46,20 +46,20 @@ def build(peer: Peer) -> Any:
     weights do not fit its network.
     """
     path, arguments = METHODS[peer.name]
-    method = _anomalib(f"models.{path}")
+    method = anomalib(f"models.{path}")
     if peer.backbone == "ours":
         with _our_weights() as name:
-            return method(backbone=name, **arguments, **_BARE)
+            return method(backbone=name, **arguments, **BARE)
     if peer.name == "draem":  # without textures, which have to be fetched, it pastes noise
         with tempfile.TemporaryDirectory() as empty:
-            return method(dtd_dir=empty, **_BARE)
+            return method(dtd_dir=empty, **BARE)
     if peer.name == "reverse-distillation":  # its decoder reads its size from the preprocessing
         resize = import_module("torchvision.transforms.v2").Resize((peer.size, peer.size))
-        return method(pre_processor=_anomalib("pre_processing.PreProcessor")(resize), **_NOTHING)
-    return method(**_BARE)
+        return method(pre_processor=anomalib("pre_processing.PreProcessor")(resize), **_NOTHING)
+    return method(**BARE)
 
 
-def _anomalib(path: str) -> Any:
+def anomalib(path: str) -> Any:
     """What stands at a dotted path in anomalib, whose types are another's affair."""
     module, _, name = f"anomalib.{path}".rpartition(".")
     return getattr(import_module(module), name)
