@@ -11,12 +11,10 @@ It needs `mintad-lab[peers]`.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import itertools
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,50 +25,37 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mintad.engines.speed import resident_memory
-from mintad.system.openvino_runtime import (
-    Inputs,
-    Streams,
-    compile_model,
-    openvino,
-    stream_options,
-)
-from mintad.system.threads import core_count
+import mintad
+from _benchmark import apart, options_of, write_results
+from mintad.engines import resident_memory
+from mintad.system import core_count
+from mintad_lab import markdown
 
-PEERS = {
-    "PaDiM": "anomalib padim",
-    "PatchCore": "anomalib patchcore",
-    "EfficientAD-S": "anomalib efficient-ad",
-}
 OURS = "mintad fast"
+HEADINGS = {
+    "images/s": "images_per_second",
+    "p50 ms": "p50_ms",
+    "p95 ms": "p95_ms",
+    "memory MB": "memory_mb",
+    "disk MB": "disk_mb",
+    "a change, ms": "change_ms",
+}
 
 
-def export_peer(method: str, folder: Path) -> Path:
+def export_peer(name: str, folder: Path) -> Path:
     """anomalib's own export of one model, for one image at a time; its OpenVINO graph."""
-    from anomalib.models import EfficientAd, Padim, Patchcore
+    from mintad_lab.peers.untrained import build_untrained
 
-    from mintad_lab.complexity.peers import create_peer
-
-    classes: dict[str, Any] = {"PaDiM": Padim, "PatchCore": Patchcore, "EfficientAD-S": EfficientAd}
-    network, size, _ = create_peer(PEERS[method])
-    bare: dict[str, Any] = dict.fromkeys(
-        ("pre_processor", "post_processor", "evaluator", "visualizer"), False
-    )
-    if method != "EfficientAD-S":
-        bare["pre_trained"] = False
-    module = classes[method](**bare)
-    module.model = network
+    peer = build_untrained(name)
     with contextlib.redirect_stdout(sys.stderr):  # the exporter's chatter
-        module.eval().to_openvino(
-            folder, input_size=(size, size), onnx_kwargs={"dynamic_shapes": None}
+        peer.module.to_openvino(
+            folder, input_size=(peer.size, peer.size), onnx_kwargs={"dynamic_shapes": None}
         )
     return next(folder.rglob("*.xml"))
 
 
 def export_ours(products: int, folder: Path) -> Path:
     """The recipe `fast`, trained on noise of that many products; the path of its graph."""
-    import mintad
-
     rng = np.random.default_rng(0)
     for product, row in itertools.product(range(products), range(16)):
         place = folder / "data" / f"product-{product:02d}" / "train" / "good"
@@ -83,48 +68,79 @@ def export_ours(products: int, folder: Path) -> Path:
     return bundle.path / entry.file
 
 
-def open_graph(file: Path, precision: str, streams: int, cache: str = "") -> tuple[Streams, Inputs]:
-    """A graph for one image at a time, and an image of noise, with no product told to mintad's."""
-    options = stream_options(streams, precision) | ({"CACHE_DIR": cache} if cache else {})
-    model = openvino.Core().read_model(file)
-    shapes = {port: port.partial_shape for port in model.inputs}
-    for shape in shapes.values():
-        shape[0] = 1
-    model.reshape(shapes)
-    compiled = compile_model(model, options)
-    rng = np.random.default_rng(0)
-    image: list[np.ndarray] = []
-    for port in compiled.inputs:
-        if port.element_type == openvino.Type.i64:
-            image.append(np.full([*port.shape], -1, np.int64))
-        elif port.element_type == openvino.Type.u8:
-            image.append(rng.integers(0, 256, [*port.shape], np.uint8))
-        else:
-            image.append(rng.random([*port.shape], np.float32))
-    return Streams(compiled, streams), image
+def copies(file: Path, count: int, place: Path) -> list[Path]:
+    """A file for each product, because the system shares the memory of one that is read twice."""
+    targets = [place / f"model-{row}.xml" for row in range(count)]
+    for target in targets:
+        shutil.copy(file, target)
+        shutil.copy(file.with_suffix(".bin"), target.with_suffix(".bin"))
+    return targets
+
+
+class Graph:
+    """A compiled graph with a request for each stream, and an image of noise to give it."""
+
+    def __init__(self, file: Path, precision: str, streams: int, cache: str = "") -> None:
+        import openvino
+
+        core = openvino.Core()
+        model = core.read_model(file)
+        shapes = {port: port.partial_shape for port in model.inputs}
+        for shape in shapes.values():
+            shape[0] = 1
+        model.reshape(shapes)
+        options = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "NUM_STREAMS": str(streams),
+            "INFERENCE_NUM_THREADS": str(core_count()),
+        }
+        compiled = core.compile_model(
+            model, "CPU", options | ({"CACHE_DIR": cache} if cache else {})
+        )
+        self._requests = [compiled.create_infer_request() for _ in range(streams)]
+        rng = np.random.default_rng(0)
+        self._image: list[np.ndarray] = []
+        for port in compiled.inputs:
+            if port.element_type == openvino.Type.i64:  # the product: none is told
+                self._image.append(np.full([*port.shape], -1, np.int64))
+            elif port.element_type == openvino.Type.u8:
+                self._image.append(rng.integers(0, 256, [*port.shape], np.uint8))
+            else:
+                self._image.append(rng.random([*port.shape], np.float32))
+        self.infer()
+
+    def infer(self, stream: int = 0) -> None:
+        """One image; each stream may run in a thread of its own."""
+        self._requests[stream].infer(self._image, share_inputs=True)
 
 
 def measure(files: list[Path], precision: str, seconds: float) -> dict[str, float]:
     """Images come for each graph in turn: one at a time on all cores, then a stream on each."""
     change = change_seconds(files[0], precision)
-    live = [open_graph(file, precision, 1) for file in files]
+    graphs = [Graph(file, precision, 1) for file in files]
     times: list[float] = []
     stop = time.perf_counter() + seconds
-    for graph, image in itertools.cycle(live):
+    for graph in itertools.cycle(graphs):
         start = time.perf_counter()
-        graph.infer(image)
+        graph.infer()
         times.append(time.perf_counter() - start)
         if time.perf_counter() > stop:
             break
     memory = resident_memory() or float("nan")
-    del live, graph
-    opened = [open_graph(file, precision, core_count()) for file in files]
+    del graphs, graph
+    streams = core_count()
+    opened = [Graph(file, precision, streams) for file in files]
     turn = list(itertools.islice(itertools.cycle(opened), 32))
+
+    def run(stream: int) -> None:
+        for graph in turn[stream::streams]:
+            graph.infer(stream)
+
     count = 0
-    with ThreadPoolExecutor(core_count()) as pool:
+    with ThreadPoolExecutor(streams) as pool:
         start = time.perf_counter()
         while time.perf_counter() - start < seconds:
-            list(pool.map(lambda pair: pair[0].infer(pair[1]), turn))
+            list(pool.map(run, range(streams)))
             count += len(turn)
         rate = count / (time.perf_counter() - start)
     disk = sum(f.stat().st_size + f.with_suffix(".bin").stat().st_size for f in files)
@@ -141,30 +157,29 @@ def measure(files: list[Path], precision: str, seconds: float) -> dict[str, floa
 def change_seconds(file: Path, precision: str) -> float:
     """Until the first answer of a model that OpenVINO's cache knows."""
     with tempfile.TemporaryDirectory() as cache:
-        open_graph(file, precision, 1, cache)
+        Graph(file, precision, 1, cache)
         start = time.perf_counter()
-        open_graph(file, precision, 1, cache)
+        Graph(file, precision, 1, cache)
         return time.perf_counter() - start
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = options_of(__doc__)
     parser.add_argument("--products", nargs="+", type=int, default=[1, 5, 15])
     parser.add_argument("--precision", nargs="+", default=["f32", "bf16"])
-    parser.add_argument("--methods", nargs="+", default=[OURS, *PEERS])
+    parser.add_argument("--methods", nargs="+", help="mintad fast, padim and so on (default: all)")
     parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--out", type=Path, default=Path("runs/exported-peers"))
-    parser.add_argument("--measure", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--measure", nargs="+", type=Path, help="only these, in this process")
     options = parser.parse_args()
     if options.measure:
         print(json.dumps(measure(options.measure, options.precision[0], options.seconds)))
         return
-    print(
-        "| method | products | precision | images/s | p50 ms | p95 ms | memory MB | disk MB "
-        "| a change, ms |\n|---|---|---|---|---|---|---|---|---|"
-    )
-    rows = []
-    for method, products in itertools.product(options.methods, options.products):
+    from mintad_lab.peers.untrained import UNTRAINED  # torch, which a measurement has no part of
+
+    methods = options.methods or [OURS, *UNTRAINED]
+    runs: list[dict[str, Any]] = []
+    for method, products in itertools.product(methods, options.products):
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
             if method == OURS:
@@ -172,32 +187,20 @@ def main() -> None:
             else:
                 files = copies(export_peer(method, place / "export"), products, place)
             for precision in options.precision:
-                command = [sys.executable, __file__, "--precision", precision]
-                command += ["--seconds", str(options.seconds), "--measure", *map(str, files)]
-                answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-                found = json.loads(answer.stdout.splitlines()[-1])
-                rows.append({"method": method, "products": products, "precision": precision})
-                rows[-1] |= found
-                change = "–" if method == OURS else f"{found['change_ms']:.0f}"
-                print(
-                    f"| {method} | {products} | {precision} | {found['images_per_second']:.1f} "
-                    f"| {found['p50_ms']:.1f} | {found['p95_ms']:.1f} | {found['memory_mb']:.0f} "
-                    f"| {found['disk_mb']:.0f} | {change} |",
-                    flush=True,
-                )
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "exported_peers.json").write_text(json.dumps(rows, indent=2) + "\n")
-
-
-def copies(file: Path, count: int, place: Path) -> list[Path]:
-    """A file for each product, because the system shares the memory of one that is read twice."""
-    found = []
-    for row in range(count):
-        target = place / f"model-{row}.xml"
-        shutil.copy(file, target)
-        shutil.copy(file.with_suffix(".bin"), target.with_suffix(".bin"))
-        found.append(target)
-    return found
+                words = ["--precision", precision, "--seconds", options.seconds, "--measure"]
+                figures = apart(__file__, *words, *files)
+                runs.append({"method": method, "products": products, "precision": precision})
+                runs[-1] |= figures
+    rows = [
+        [run["method"], str(run["products"]), run["precision"]]
+        + [
+            markdown.number(run[key], 0 if key.endswith(("mb", "change_ms")) else 1)
+            for key in HEADINGS.values()
+        ]
+        for run in runs
+    ]
+    table = markdown.table(["method", "products", "precision", *HEADINGS], rows, words=3)
+    write_results("exported_peers", {"runs": runs}, table, options.out)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,12 @@
-"""Trains recipes from the images to the bundle, measures them, and writes one table.
+"""Trains recipes from the images to the exported graph, measures them, and writes one table.
 
-    MINTAD_DATA=... python benchmarks/recipes.py --recipes fast default --seeds 0 1 2
+    python benchmarks/recipes.py DATA... --recipes fast default --seeds 0 1 2
 
 Each training is a process of its own with an empty feature cache, so its time holds everything.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -19,127 +15,82 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from mintad.demo.data import make_demo_data
-
-LEFT_OUT = "left-out"
-SETS = {
-    LEFT_OUT: ("hazelnut",),
-    "line-5": ("mvtec_ad", "magnetic_tile"),
-    "line-6": ("mvtec_ad", "magnetic_tile", "hazelnut"),
-}
-COLUMNS = ("i_auroc", "i_ap", "i_f1max", "p_auroc", "p_ap", "p_f1max", "aupro")
+from _benchmark import demo_data, options_of, write_results
+from mintad.metrics import METRICS, headings
+from mintad.system import read_json
+from mintad_lab import markdown
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = options_of(__doc__)
+    parser.add_argument("data", nargs="*", help="folders of images (default: the demo's)")
     parser.add_argument("--recipes", nargs="+", default=["fast"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--line", choices=SETS, default="line-6")
     parser.add_argument("--set", nargs="*", default=[], metavar="FIELD=VALUE")
     parser.add_argument("--out", type=Path, default=Path("runs/recipes"))
     options = parser.parse_args()
-
-    roots = data_roots(options.line)
-    results = [
-        run(recipe, seed, roots, options.set, options.out)
+    data = options.data or [str(demo_data())]
+    runs = {
+        recipe: [run(recipe, seed, data, options.set, options.out) for seed in options.seeds]
         for recipe in options.recipes
-        for seed in options.seeds
-    ]
-    machine = {"system": platform.platform(), "cores": os.cpu_count()}
-    options.out.mkdir(parents=True, exist_ok=True)
-    raw = {"line": options.line, "set": options.set, "machine": machine, "runs": results}
-    (options.out / "recipes.json").write_text(json.dumps(raw, indent=2), encoding="utf-8")
-    first = {result["recipe"]: result for result in reversed(results)}
-    products = [f"{name}\n\n{per_product(first[name]['evaluation'])}" for name in options.recipes]
-    table = "\n\n".join((per_recipe(results), *products))
-    (options.out / "recipes.md").write_text(table + "\n", encoding="utf-8")
-    print(table)
+    }
+    columns = ["recipe", "seeds", "training, from images", "image AUROC, macro", "pooled"]
+    columns += ["P-AP", "AUPRO", "model, per product"]
+    tables = [markdown.table(columns, [summary(recipe, runs[recipe]) for recipe in runs])]
+    for recipe, (first, *_) in runs.items():
+        evaluation = first["evaluation"]
+        parts = evaluation["products"] | {part: evaluation[part] for part in ("macro", "pooled")}
+        rows = [
+            [name, *(markdown.number(metrics[key]) for key in METRICS)]
+            for name, metrics in parts.items()
+        ]
+        tables.append(f"{recipe}\n\n{markdown.table(['product', *headings()], rows)}")
+    content = {"data": data, "set": options.set, "runs": runs}
+    write_results("recipes", content, "\n".join(tables), options.out)
 
 
-def data_roots(line: str) -> list[str]:
-    """The folders of a line's image sets in `MINTAD_DATA`; leaves the program without them."""
-    data = os.environ.get("MINTAD_DATA")
-    if not data:
-        sys.exit("MINTAD_DATA must name the folder that holds the image sets.")
-    roots = [str(Path(data) / name) for name in SETS[line]]
-    if line == LEFT_OUT:  # and the demo's solar cells and textures
-        demo = Path("runs/left-out-data")
-        make_demo_data(demo)
-        roots.append(str(demo))
-    if missing := [root for root in roots if not Path(root).is_dir()]:
-        sys.exit(f"These image sets are missing: {', '.join(missing)}.")
-    return roots
-
-
-def run(recipe: str, seed: int, roots: list[str], fields: list[str], out: Path) -> dict[str, Any]:
+def run(recipe: str, seed: int, data: list[str], fields: list[str], out: Path) -> dict[str, Any]:
     """One training and one evaluation; what it took and what came out."""
-    place = out / f"{recipe}-{seed}"
-    cache = out / "cache"
+    place, cache = out / f"{recipe}-{seed}", out / "cache"
     for folder in (place, cache):
         shutil.rmtree(folder, ignore_errors=True)
     mintad = [sys.executable, "-m", "mintad.cli"]
+    options = ["--recipe", recipe, "--seed", str(seed), "--out", str(place), "--cache", str(cache)]
     settings = [word for field in fields for word in ("--set", field)]
-    train = ["train", *roots, "--recipe", recipe, "--seed", str(seed), "--out", str(place)]
     start = time.perf_counter()
-    subprocess.run([*mintad, *train, "--cache", str(cache), *settings], check=True)
-    seconds = time.perf_counter() - start
+    subprocess.run([*mintad, "train", *data, *options, *settings], check=True)
+    trained = time.perf_counter()
     numbers = place / "evaluation.json"
-    start = time.perf_counter()
-    subprocess.run([*mintad, "evaluate", str(place), *roots, "--json", str(numbers)], check=True)
-    evaluated = time.perf_counter() - start
+    subprocess.run([*mintad, "evaluate", str(place), *data, "--json", str(numbers)], check=True)
+    evaluated = time.perf_counter()
     shutil.rmtree(cache, ignore_errors=True)
-    evaluation = json.loads(numbers.read_text(encoding="utf-8"))
-    size = (place / "bundle" / "model.safetensors").stat().st_size
     return {
-        "recipe": recipe,
         "seed": seed,
-        "train_seconds": seconds,
-        "evaluate_seconds": evaluated,
-        "model_bytes": size,
-        "model_bytes_per_product": size / len(evaluation["products"]),
-        "evaluation": evaluation,
+        "train_seconds": trained - start,
+        "evaluate_seconds": evaluated - trained,
+        "model_bytes": (place / "bundle" / "model.safetensors").stat().st_size,
+        "evaluation": read_json(numbers),
     }
 
 
-def per_recipe(results: list[dict[str, Any]]) -> str:
-    """A row per recipe: mean and, over several seeds, deviation."""
-    rows = [
-        "| recipe | seeds | training, from images | image AUROC, macro | pooled | P-AP | AUPRO "
-        "| model, per product |",
-        "|---|---|---|---|---|---|---|---|",
+def summary(recipe: str, runs: list[dict[str, Any]]) -> list[str]:
+    """A row of the table: mean and, over several seeds, deviation."""
+    evaluations = [run["evaluation"] for run in runs]
+    products = len(evaluations[0]["products"])
+    columns = [("macro", "i_auroc"), ("pooled", "i_auroc"), ("macro", "p_ap"), ("macro", "aupro")]
+    return [
+        recipe,
+        str(len(runs)),
+        f"{mean(run['train_seconds'] for run in runs):.0f} s",
+        *(spread([evaluation[part][key] for evaluation in evaluations]) for part, key in columns),
+        f"{mean(run['model_bytes'] for run in runs) / products / 1e6:.2f} MB",
     ]
-    for recipe in dict.fromkeys(result["recipe"] for result in results):
-        mine = [result for result in results if result["recipe"] == recipe]
-        macro = [result["evaluation"]["macro"] for result in mine]
-        pooled = [result["evaluation"]["pooled"]["i_auroc"] for result in mine]
-        rows.append(
-            f"| {recipe} | {len(mine)} | {mean(r['train_seconds'] for r in mine):.0f} s "
-            f"| {spread([row['i_auroc'] for row in macro])} | {spread(pooled)} "
-            f"| {spread([row['p_ap'] for row in macro])} "
-            f"| {spread([row['aupro'] for row in macro])} "
-            f"| {mean(r['model_bytes_per_product'] for r in mine) / 1e6:.2f} MB |"
-        )
-    return "\n".join(rows)
-
-
-def per_product(evaluation: dict[str, Any]) -> str:
-    """The seven metrics per product of one run, macro and pooled."""
-    rows = [
-        "| product | image AUROC | AP | F1-max | pixel AUROC | AP | F1-max | AUPRO |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    parts = {**evaluation["products"], "macro": evaluation["macro"], "pooled": evaluation["pooled"]}
-    for name, values in parts.items():
-        cells = ["–" if values[key] is None else f"{values[key]:.3f}" for key in COLUMNS]
-        rows.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(rows)
 
 
 def spread(values: list[float]) -> str:
     """A mean, and its standard deviation where there is more than one value."""
-    if len(values) == 1:
-        return f"{values[0]:.3f}"
-    return f"{mean(values):.3f} ± {stdev(values):.3f}"
+    deviation = f" ± {stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{mean(values):.3f}{deviation}"
 
 
 if __name__ == "__main__":

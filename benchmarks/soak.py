@@ -1,6 +1,6 @@
 """Many inspections through one Inspector: memory must stay flat and a fixed image's score fixed.
 
-    python benchmarks/soak.py [BUNDLE] [--count 100000] [--engine openvino] [--out runs/soak]
+    python benchmarks/soak.py [BUNDLE] [--count 100000] [--engine openvino]
 
 Every hundredth input is damaged and must give an error; every fiftieth is the fixed image. Exits
 with 1 where memory grew by more than 2% after the warm-up of a tenth, a fixed image's score
@@ -9,8 +9,6 @@ moved at all, or a damaged input gave no error.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -18,10 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from _bundle import open_bundle
-from mintad.cli.doctor import describe_machine
+from _benchmark import open_bundle, options_of, write_results
 from mintad.data import MemoryImage
-from mintad.engines.speed import resident_memory
+from mintad.engines import resident_memory
 from mintad.inspection import Inspector
 
 FIXED, DAMAGED = 50, 100
@@ -43,47 +40,44 @@ def inputs(count: int) -> Iterator[MemoryImage]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options_of(__doc__)
     parser.add_argument("bundle", type=Path, nargs="?")
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--engine", default=None)
-    parser.add_argument("--out", type=Path, default=Path("runs/soak"))
-    arguments = parser.parse_args()
-    bundle = open_bundle(arguments.bundle)
-    inspector = Inspector(bundle, engine=arguments.engine)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    bundle = open_bundle(options.bundle)
+    inspector = Inspector(bundle, engine=options.engine)
     product = inspector.products[0] if bundle.manifest.model.needs_product else None
     scores: set[float | None] = set()
     unseen = 0
     memory: list[tuple[int, float]] = []
     start = time.perf_counter()
-    stream = inspector(inputs(arguments.count), product)
-    every = max(1, arguments.count // 100)
-    for number, result in enumerate(stream, start=1):
+    every = max(1, options.count // 100)
+    for number, result in enumerate(inspector(inputs(options.count), product), start=1):
         if result.name == "fixed":
             scores.add(result.raw_score)
         unseen += (result.name == "damaged") != (result.error is not None)
         if number % every == 0:
             memory.append((number, resident_memory() or float("nan")))
-    seconds = time.perf_counter() - start
-    settled = [megabytes for number, megabytes in memory if number >= arguments.count / 10]
+    rate = options.count / (time.perf_counter() - start)
+    settled = [megabytes for number, megabytes in memory if number >= options.count / 10]
     third = max(1, len(settled) // 3)
     growth = float(np.median(settled[-third:]) / np.median(settled[:third]) - 1)
-    found = {
-        "inspections": arguments.count,
-        "images_per_second": arguments.count / seconds,
+    content = {
+        "inspections": options.count,
+        "images_per_second": rate,
         "memory_mb": memory,
         "growth": growth,
         "scores_of_the_fixed_image": sorted(score for score in scores if score is not None),
         "wrong_errors": unseen,
-        "machine": describe_machine(),
     }
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "soak.json").write_text(json.dumps(found, indent=2) + "\n")
-    print(
-        f"{arguments.count} inspections, {found['images_per_second']:.1f} per second; memory "
-        f"{settled[0]:.0f} to {settled[-1]:.0f} MB, growth {growth:+.2%}; the fixed image had "
-        f"{len(scores)} score(s); {unseen} wrong errors"
+    text = (
+        f"{options.count} inspections, {rate:.1f} per second; memory {settled[0]:.0f} to "
+        f"{settled[-1]:.0f} MB, growth {growth:+.2%}; the fixed image had {len(scores)} score(s); "
+        f"{unseen} wrong errors\n"
     )
+    write_results("soak", content, text, options.out)
     sys.exit(not (growth <= ALLOWED_GROWTH and len(scores) == 1 and unseen == 0))
 
 

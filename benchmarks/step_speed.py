@@ -12,50 +12,55 @@ The arithmetic of a step is counted by torch on the same step: 3 times its forwa
 
 from __future__ import annotations
 
-import argparse
 import copy
-import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
+from statistics import median
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from _benchmark import options_of, write_results
+from _steps import SHAPE, random_features, training_step
 from mintad.backbones import BackboneConfig, create_backbone
-from mintad.features import Features, FeatureShape
-from mintad.layers import attention
+from mintad.features import Features
+from mintad.layers import Attention
 from mintad.models import AnomalyModel, create_model
-from mintad.training.fit import precision
-from mintad.training.recipe import load_recipe
+from mintad.training import load_recipe, precision
+from mintad_lab import markdown
 
-STAGES = (24, 48, 120, 352)
-POSITIONS = 196
+SIDE = 4096
+"""The side of the two matrices of the large product."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = options_of(__doc__)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--products", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--compile", action="store_true", help="measure torch.compile, too")
     parser.add_argument("--profile", action="store_true", help="print where the time goes")
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
+    batch = options.batch
     recipe = load_recipe("study")
     low = torch.bfloat16 if precision(recipe) == "bfloat16" else torch.float32
-    shape = FeatureShape(stage_channels=STAGES, grids=((14, 14),), image_size=(224, 224))
     switches = recipe.switches | {"dropout": 0.0}
-    ours = create_model("mint-ad", switches, shape, options.products).train()
-    theirs = create_model("uniad", {}, shape, options.products).train()
+    ours = create_model("mint-ad", switches, SHAPE, options.products).train()
+    theirs = create_model("uniad", {}, SHAPE, options.products).train()
+    for module in theirs.modules():
+        if isinstance(module, Attention):
+            fuse(module)
     backbone = create_backbone(BackboneConfig(name="efficientnet_lite2", stages=(1, 2, 3, 4)))
-    tokens = torch.randn(options.batch, POSITIONS, sum(STAGES)).half()
-    images = torch.randn(options.batch, 3, 224, 224)
-    products = torch.arange(options.batch) % options.products
+    tokens = random_features(SHAPE, batch).tokens.half()
+    images = torch.randn(batch, 3, *SHAPE.image_size)
+    products = torch.arange(batch) % options.products
 
     def cached() -> Features:
         return Features(tokens=tokens.float())
@@ -64,83 +69,74 @@ def main() -> None:
         with torch.no_grad():
             return backbone(images)
 
-    our_step = stepper(ours, cached, products, low)
-    their_step = fused(stepper(theirs, from_images, products, torch.float32))
-    left, right = (torch.randn(4096, 4096, dtype=low) for _ in range(2))
+    left, right = (torch.randn(SIDE, SIDE, dtype=low) for _ in range(2))
     steps: dict[str, Callable[[], object]] = {
-        "mintad": our_step,
-        "published": their_step,
-        "matrix": lambda: left @ right,
+        "published order of work, float32": stepper(theirs, from_images, products, torch.float32),
+        f"mintad, cached features, {low}": stepper(ours, cached, products, low),
     }
+    cached_step = steps[f"mintad, cached features, {low}"]
     if options.compile:
         compiled = copy.deepcopy(ours)
         compiled.loss = torch.compile(compiled.loss)  # type: ignore[method-assign]
-        steps["compiled"] = stepper(compiled, cached, products, low)
-    seconds = {name: [] for name in steps}
-    for number in range(options.rounds + 1):
-        for name, step in steps.items():
-            start = time.perf_counter()
-            step()
-            if number:
-                seconds[name].append(time.perf_counter() - start)
-    median = {name: statistics.median(values) for name, values in seconds.items()}
+        steps["the same, torch.compile"] = stepper(compiled, cached, products, low)
+    seconds = medians([*steps.values(), lambda: left @ right], options.rounds)
+    rows = [
+        [name, f"{batch / taken:.1f}", f"{seconds[0] / taken:.1f}"]
+        for name, taken in zip(steps, seconds, strict=False)
+    ]
     with FlopCounterMode(display=False) as counter:
-        our_step()
-    rate = 2 * 4096**3 / median["matrix"] / 1e9
-    reached = counter.get_total_flops() / median["mintad"] / 1e9
-    batch = options.batch
-    print(f"| {options.threads} threads, batch {batch} | images/s | ratio |\n|---|---|---|")
-    print(f"| published order of work, float32 | {batch / median['published']:.1f} | 1 |")
-    ratio = median["published"] / median["mintad"]
-    print(f"| mintad, cached features, {low} | {batch / median['mintad']:.1f} | {ratio:.1f} |")
-    if options.compile:
-        ratio = median["published"] / median["compiled"]
-        print(f"| the same, torch.compile | {batch / median['compiled']:.1f} | {ratio:.1f} |")
-    print(
-        f"\n{counter.get_total_flops() / batch / 1e9:.2f} GFLOP per image and step; "
-        f"{reached:.0f} GFLOP/s in the step, {rate:.0f} GFLOP/s in a 4096 matrix product: "
-        f"{reached / rate:.2f} of it."
+        cached_step()
+    work = counter.get_total_flops()
+    rate, reached = 2 * SIDE**3 / seconds[-1] / 1e9, work / seconds[1] / 1e9
+    title = f"{options.threads} threads, batch {batch}"
+    text = (
+        f"{markdown.table([title, 'images/s', 'ratio'], rows)}\n"
+        f"{work / batch / 1e9:.2f} GFLOP per image and step; {reached:.0f} GFLOP/s in the step, "
+        f"{rate:.0f} GFLOP/s in a {SIDE} matrix product: {reached / rate:.2f} of it.\n"
     )
+    content = {"seconds": dict(zip([*steps, "matrix"], seconds, strict=True)), "flop": work}
+    write_results("step_speed", content, text, options.out)
     if options.profile:
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
-            our_step()
+            cached_step()
         print(profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=15))
 
 
 def stepper(
     model: AnomalyModel, features: Callable[[], Features], products: Tensor, low: torch.dtype
-) -> Callable[[], object]:
-    """One whole step: features, loss, gradients, clipping, AdamW."""
-    optimizer = torch.optim.AdamW(model.parameters(), 1e-4, fused=low == torch.bfloat16)
-    seeds = torch.from_numpy(np.arange(len(products)))
-
-    def step() -> None:
-        with torch.autocast("cpu", low, enabled=low != torch.float32):
-            loss = model.loss(features(), products, seeds)["loss"]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-
-    return step
+) -> Callable[[], None]:
+    """One whole step, the making of the features included."""
+    optimiser = torch.optim.AdamW(model.parameters(), 1e-4, fused=low == torch.bfloat16)
+    seeds = torch.arange(len(products))
+    return lambda: training_step(model, optimiser, features(), products, low, seeds)
 
 
-def fused(step: Callable[[], object]) -> Callable[[], object]:
-    """The step with torch's fused attention, as a plain transformer would have it."""
-
-    def with_fused() -> None:
-        plain = attention.plain_attention
-        attention.plain_attention = lambda q, k, v, blocked, dropout: (
-            F.scaled_dot_product_attention(
-                q, k, v, attn_mask=None if blocked is None else ~blocked, dropout_p=dropout
-            )
-        )
-        try:
+def medians(steps: list[Callable[[], object]], rounds: int) -> list[float]:
+    """The median seconds of each, over rounds through all of them; the first is not counted."""
+    seconds = []
+    for _ in range(rounds + 1):
+        seconds.append([])
+        for step in steps:
+            start = time.perf_counter()
             step()
-        finally:
-            attention.plain_attention = plain
+            seconds[-1].append(time.perf_counter() - start)
+    return [median(taken) for taken in zip(*seconds[1:], strict=True)]
 
-    return with_fused
+
+def fuse(attention: Attention) -> None:
+    """Lets it train with torch's fused attention, as a plain transformer does."""
+
+    def forward(query: Tensor, key: Tensor, value: Tensor, blocked: Tensor | None = None) -> Tensor:
+        projected = (attention.query(query), attention.key(key), attention.value(value))
+        heads = [x.unflatten(2, (attention.heads, -1)).transpose(1, 2) for x in projected]
+        seen = F.scaled_dot_product_attention(
+            *heads,
+            attn_mask=None if blocked is None else ~blocked,
+            dropout_p=attention.dropout,
+        )
+        return attention.out(seen.transpose(1, 2).flatten(2))  # (B, P, D)
+
+    attention.forward = forward  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ Trains MINT-AD of the paper's size on random features, float32, twice, and compa
 
 from __future__ import annotations
 
-import argparse
 import csv
 import tempfile
 from pathlib import Path
@@ -15,46 +14,50 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mintad.features import FeatureShape
+from _benchmark import options_of, write_results
+from _steps import SHAPE
 from mintad.models import create_model
-from mintad.training.features import TrainingFeatures
-from mintad.training.fit import LOG_FILE, LOGS, fit
-from mintad.training.recipe import load_recipe
+from mintad.training import LOG_FILE, TrainingFeatures, fit, load_recipe
+from mintad_lab import markdown
 
-STAGES = (24, 48, 120, 352)
+PRODUCTS = 5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = options_of(__doc__)
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--batch", type=int, default=8, help="of the one process")
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    one, two = (losses(processes, options.steps, options.batch) for processes in (1, 2))
+    rows = [
+        [f"{step}", f"{first:.7f}", f"{second:.7f}", f"{abs(second / first - 1):.1e}"]
+        for step, (first, second) in enumerate(zip(one, two, strict=True), 1)
+    ]
+    headings = ["step", "one process", "two processes", "relative difference"]
+    content = {"batch": options.batch, "one": one, "two": two}
+    write_results("two_processes", content, markdown.table(headings, rows), options.out)
+
+
+def losses(processes: int, steps: int, batch: int) -> list[float]:
+    """The loss of each step; an epoch is one, because the log has a line for each epoch."""
+    changes = {
+        "training.epochs": steps,
+        "training.batch_size": batch // processes,
+        "training.processes": processes,
+        "training.precision": "float32",
+        "switches.dropout": 0.0,
+    }
+    recipe = load_recipe("study", changes)
     rng = np.random.default_rng(0)
-    tokens = rng.normal(size=(options.batch, 196, sum(STAGES))).astype(np.float16)
-    shape = FeatureShape(stage_channels=STAGES, grids=((14, 14),), image_size=(224, 224))
-    products = np.arange(options.batch) % 5
-    features = TrainingFeatures(lambda images: tokens[images], shape, products)
-    found = {}
-    for processes in (1, 2):
-        recipe = load_recipe(
-            "study",
-            {
-                "training.epochs": options.steps,  # one step each: a loss per step is logged
-                "training.batch_size": options.batch // processes,
-                "training.processes": processes,
-                "training.precision": "float32",
-                "switches.dropout": 0.0,
-            },
-        )
-        torch.manual_seed(recipe.seed)
-        model = create_model(recipe.model, recipe.switches, shape, 5)
-        with tempfile.TemporaryDirectory() as run:
-            fit(model, features, recipe, Path(run))
-            with (Path(run) / LOGS / LOG_FILE).open(encoding="utf-8") as file:
-                found[processes] = [float(line["loss"]) for line in csv.DictReader(file)]
-    print("| step | one process | two processes | relative difference |\n|---|---|---|---|")
-    for step, (one, two) in enumerate(zip(found[1], found[2], strict=True), 1):
-        print(f"| {step} | {one:.7f} | {two:.7f} | {abs(two / one - 1):.1e} |")
+    tokens = rng.normal(size=(batch, SHAPE.positions, SHAPE.channels)).astype(np.float16)
+    features = TrainingFeatures(lambda rows: tokens[rows], SHAPE, np.arange(batch) % PRODUCTS)
+    torch.manual_seed(recipe.seed)
+    model = create_model(recipe.model, recipe.switches, SHAPE, PRODUCTS)
+    with tempfile.TemporaryDirectory() as run:
+        fit(model, features, recipe, Path(run))
+        with (Path(run) / LOG_FILE).open(encoding="utf-8") as file:
+            return [float(line["loss"]) for line in csv.DictReader(file)]
 
 
 if __name__ == "__main__":

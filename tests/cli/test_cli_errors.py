@@ -23,7 +23,7 @@ from PIL import Image
 pytest.importorskip("torch")
 
 import mintad
-from mintad.training import fit as fitting
+from mintad.training import fitting
 
 Command = Callable[..., tuple[int, str, str]]
 

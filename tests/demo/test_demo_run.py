@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("torch")
 
 from mintad.demo import Source, demo_sources
-from mintad.training import fit as fitting
+from mintad.training import fitting
 
 Command = Callable[..., tuple[int, str, str]]
 

@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 import torch
 
 import mintad
-from mintad.training.fit import LOG_FILE, LOGS
+from mintad.training import LOG_FILE
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def threads() -> Iterator[None]:
 
 
 def losses(run: Path) -> list[float]:
-    with (run / LOGS / LOG_FILE).open(encoding="utf-8") as file:
+    with (run / LOG_FILE).open(encoding="utf-8") as file:
         return [float(line["loss"]) for line in csv.DictReader(file)]
 
 

@@ -16,7 +16,7 @@ pytest.importorskip("torch")
 import mintad
 from mintad.errors import ConfigError, DataError, StorageError
 from mintad.features import FeatureShape
-from mintad.training import fit as fitting
+from mintad.training import fitting
 from mintad.training.features import EpochBatches, TrainingFeatures, hold_out
 
 

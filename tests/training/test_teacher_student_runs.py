@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 
 import mintad
 from mintad.errors import ConfigError
-from mintad.training import fit as fitting
+from mintad.training import fitting
 
 
 def overrides(model: str, **fields: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import mintad
 from mintad.data import Dataset, read
 from mintad.inspection import Inspector
 from mintad.metrics import evaluate
-from mintad.training import fit as fitting
+from mintad.training import fitting
 from mintad_lab.experiment.measuring import cached_inspector, drop_bundles, run_row
 from mintad_lab.experiment.process import Job
 from mintad_lab.experiment.table import Row

@@ -31,6 +31,8 @@ def test_every_table_of_the_papers_and_of_the_book_is_there() -> None:
     assert set(list_tables()) == {
         *ABLATIONS,
         "unified-vs-separate",
+        "closed-form",
+        "transformer",
         "line",
         "cifar10",
         "merged",

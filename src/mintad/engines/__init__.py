@@ -9,7 +9,7 @@ from mintad.engines.onnx_engine import OnnxEngine
 from mintad.engines.openvino_engine import OpenVinoEngine
 from mintad.engines.parity import EngineParity, Parity, compare_engines
 from mintad.engines.registry import Engine, register_engine
-from mintad.engines.speed import Speed, measure_engines
+from mintad.engines.speed import Speed, measure_engines, resident_memory
 from mintad.engines.torch_engine import TorchEngine
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "measure_engines",
     "open_engine",
     "register_engine",
+    "resident_memory",
     "resolve_engine",
 ]

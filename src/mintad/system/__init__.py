@@ -9,7 +9,7 @@ from mintad.system.files import (
     write_json,
     write_text,
 )
-from mintad.system.processor import measured_on
+from mintad.system.processor import has_bfloat16, measured_on
 from mintad.system.progress import Progress
 from mintad.system.provenance import git_state, package_versions
 from mintad.system.threads import core_count
@@ -22,6 +22,7 @@ __all__ = [
     "default_cache_directory",
     "file_digest",
     "git_state",
+    "has_bfloat16",
     "measured_on",
     "package_versions",
     "printable",

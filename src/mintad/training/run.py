@@ -37,7 +37,7 @@ from mintad.system.progress import Progress
 from mintad.system.provenance import git_state, package_versions
 from mintad.training import CHECKPOINT, RUN_FILE
 from mintad.training.features import TrainingFeatures, hold_out
-from mintad.training.fit import fit
+from mintad.training.fitting import fit
 from mintad.training.recipe import Recipe, load_recipe
 from mintad.training.run_file import read_run_file
 

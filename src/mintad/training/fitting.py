@@ -21,13 +21,10 @@ from mintad.models import AnomalyModel
 from mintad.system.files import raise_storage_error, replacing
 from mintad.system.processor import has_bfloat16
 from mintad.system.progress import Progress
-from mintad.training import CHECKPOINT
+from mintad.training import CHECKPOINT, LOG_FILE
 from mintad.training.features import TrainingFeatures
 from mintad.training.module import TrainingModule
 from mintad.training.recipe import Recipe
-
-LOGS = "logs"
-LOG_FILE = "metrics.csv"
 
 
 class SaveEachEpoch(Callback):
@@ -139,7 +136,7 @@ def fit(
 
     module = TrainingModule(model, features, recipe.training, recipe.seed)
     stop = StopBetweenSteps()
-    callbacks = [stop, LogEachEpoch(run / LOGS / LOG_FILE), SaveEachEpoch(checkpoint)]
+    callbacks = [stop, LogEachEpoch(run / LOG_FILE), SaveEachEpoch(checkpoint)]
     if recipe.training.processes > 1:
         callbacks.append(OneThread())
     if progress is not None:
@@ -197,7 +194,7 @@ def _trainer(recipe: Recipe, run: Path, callbacks: list[Callback]) -> Trainer:
         max_epochs=recipe.training.epochs,
         precision="bf16-mixed" if precision(recipe) == "bfloat16" else "32-true",
         gradient_clip_val=recipe.training.clip_norm,
-        logger=TensorBoardLogger(run, name="", version=LOGS),
+        logger=TensorBoardLogger(run, name="", version=Path(LOG_FILE).parent.name),
         callbacks=callbacks,
         enable_checkpointing=False,
         enable_progress_bar=False,
