@@ -238,7 +238,7 @@ def test_an_inspector_opens_its_bundle_in_another_process(
 def test_an_engine_is_added_by_one_registration(
     exported_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "_ENGINES", dict(registry.list_engines()))
+    monkeypatch.setattr(registry._ENGINES, "_entries", registry.list_engines())
 
     @register_engine("constant", package="numpy")
     class Constant:

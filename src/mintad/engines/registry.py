@@ -1,8 +1,10 @@
-"""Engines by name: each is added in its own file, by one registration."""
+"""Engines by name: each is added in its own file, by one registration; others can add theirs."""
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from mintad.bundle import INSPECTION_OUTPUTS, Bundle, GraphFormat, RawPrediction
 from mintad.errors import BundleError, ConfigError, MissingExtraError
+from mintad.registry import Registry
 
 
 class Engine(Protocol):
@@ -51,7 +54,15 @@ class EngineSpec(NamedTuple):
         return find_spec(self.package) is not None
 
 
-_ENGINES: dict[str, EngineSpec] = {}
+def _import_engines() -> None:
+    """Every module of this room that is an engine's."""
+    room = import_module("mintad.engines")
+    for module in pkgutil.iter_modules(room.__path__, "mintad.engines."):
+        if module.name.endswith("_engine"):
+            import_module(module.name)
+
+
+_ENGINES: Registry[EngineSpec] = Registry("engine", "mintad.engines", _import_engines)
 
 
 def register_engine(
@@ -62,10 +73,14 @@ def register_engine(
     graph: GraphFormat | None = None,
     listed: bool = True,
 ) -> Callable[[Opener], Opener]:
-    """Adds the engine `name`, opened by the decorated function; see `EngineSpec`."""
+    """Adds the engine `name`, opened by the decorated function; see `EngineSpec`.
+
+    A package adds its engines by naming the module that registers them as an entry point of the
+    group `mintad.engines`. Raises `ConfigError` where another engine has the name.
+    """
 
     def register(opener: Opener) -> Opener:
-        _ENGINES[name] = EngineSpec(opener, package, extra, graph, listed)
+        _ENGINES.add(name, EngineSpec(opener, package, extra, graph, listed))
         return opener
 
     return register
@@ -73,16 +88,17 @@ def register_engine(
 
 def list_engines() -> dict[str, EngineSpec]:
     """All engines, by name."""
-    return dict(_ENGINES)
+    return _ENGINES.entries()
 
 
 def engine_spec(name: str) -> EngineSpec:
     """The engine `name`. Raises `ConfigError` for an unknown one."""
-    if name not in _ENGINES:
+    engines = list_engines()
+    if name not in engines:
         raise ConfigError(
-            f"There is no engine named {name!r}.", f"Choose: {', '.join([*_ENGINES, 'auto'])}."
+            f"There is no engine named {name!r}.", f"Choose: {', '.join([*engines, 'auto'])}."
         )
-    return _ENGINES[name]
+    return engines[name]
 
 
 def open_registered(bundle: Bundle, name: str, *, live: bool = False) -> Engine:

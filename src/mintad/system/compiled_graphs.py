@@ -32,8 +32,8 @@ def read_compiled(key: str) -> bytes | None:
         status = file.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
             return None
-        with file.open("rb") as opened:
-            digest, content = opened.read(_DIGEST_BYTES), opened.read()
+        with file.open("rb", buffering=0) as opened:
+            digest, content = opened.read(_DIGEST_BYTES), opened.readall()
     except (OSError, RuntimeError):
         return None
     if digest != _digest(key, content):
