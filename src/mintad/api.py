@@ -187,6 +187,6 @@ def as_dataset(data: DataInput) -> Dataset:
     if isinstance(data, Dataset):
         return data
     dataset = read(data) if isinstance(data, (str, Path)) else read(*data)
-    if told := left_out_text(dataset):
-        warnings.warn(told, stacklevel=3)
+    if left_out := left_out_text(dataset):
+        warnings.warn(left_out, stacklevel=3)
     return dataset

@@ -183,15 +183,15 @@ def test_validate_groups_the_problems_by_product(command: Command, own_tree: Pat
 
 def test_doctor_tells_the_same_in_words_and_in_json(command: Command) -> None:
     status, printed, _ = command("doctor", "--json")
-    found = json.loads(printed)
+    machine = json.loads(printed)
     assert status == 0
-    assert found["cores"] >= 1
-    assert found["versions"]["torch"]
-    assert isinstance(found["bfloat16"], bool)
-    assert "efficientnet_lite0" in found["backbones"]
+    assert machine["cores"] >= 1
+    assert machine["versions"]["torch"]
+    assert isinstance(machine["bfloat16"], bool)
+    assert "efficientnet_lite0" in machine["backbones"]
     status, printed, _ = command("doctor")
     assert status == 0
-    assert f"torch {found['versions']['torch']}" in printed
+    assert f"torch {machine['versions']['torch']}" in printed
 
 
 HEAVY = {"torch", "timm", "lightning", "numpy", "PIL", "safetensors", "pyarrow", "jinja2"}

@@ -29,17 +29,17 @@ def images(tree: Path) -> list[Path]:
 
 def test_paths_and_arrays_give_the_same(inspector: Inspector, images: list[Path]) -> None:
     arrays = [np.asarray(Image.open(file).convert("RGB")) for file in images]
-    for one, other in zip(inspector(images), inspector(arrays), strict=True):
-        assert one.raw_score == other.raw_score
-        assert one.product == other.product
+    for by_path, by_array in zip(inspector(images), inspector(arrays), strict=True):
+        assert by_path.raw_score == by_array.raw_score
+        assert by_path.product == by_array.product
 
 
 def test_results_do_not_depend_on_the_batch(run: Path, images: list[Path]) -> None:
     alone = list(Inspector(run, batch_size=1)(images))
     together = list(Inspector(run, batch_size=8)(images))
-    for one, other in zip(alone, together, strict=True):
-        assert one.raw_score == pytest.approx(other.raw_score, rel=1e-4)
-        np.testing.assert_allclose(one.anomaly_map, other.anomaly_map, rtol=1e-3, atol=1e-3)
+    for apart, among in zip(alone, together, strict=True):
+        assert apart.raw_score == pytest.approx(among.raw_score, rel=1e-4)
+        np.testing.assert_allclose(apart.anomaly_map, among.anomaly_map, rtol=1e-3, atol=1e-3)
 
 
 def test_the_score_is_on_the_scale_of_its_product(inspector: Inspector, images: list[Path]) -> None:
@@ -77,10 +77,10 @@ def test_unreadable_images_get_an_error_and_the_stream_goes_on(
     empty = tmp_path / "empty.png"
     empty.touch()
     wrong = np.zeros((4, 4, 7), np.uint8)
-    found = list(inspector([images[0], text, empty, tmp_path / "none.png", wrong, images[1]]))
-    assert [result.error is None for result in found] == [True, False, False, False, False, True]
-    assert "text.png" in (found[1].error or "")
-    assert found[1].raw_score is None
+    results = list(inspector([images[0], text, empty, tmp_path / "none.png", wrong, images[1]]))
+    assert [result.error is None for result in results] == [True, False, False, False, False, True]
+    assert "text.png" in (results[1].error or "")
+    assert results[1].raw_score is None
 
 
 def test_an_endless_stream_is_read_in_bounded_steps(inspector: Inspector) -> None:

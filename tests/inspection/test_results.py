@@ -117,6 +117,13 @@ def test_a_product_that_is_not_known_or_not_given_is_refused_before_an_image_is_
         list(red_inspector()([red(SQUARE)] * 2, ["nut", "screw"]))
 
 
+def test_an_image_over_the_limit_is_refused(red_inspector: Make, red: Red) -> None:
+    assert red_inspector(max_pixels=16).one(red(SQUARE)).error is None
+    refused = red_inspector(max_pixels=15).one(red(SQUARE))
+    assert "limit of 15" in str(refused.error)
+    assert refused.raw_score is None
+
+
 @pytest.mark.parametrize("size", [0, -1])
 def test_a_batch_holds_an_image_at_least(red_inspector: Make, size: int) -> None:
     with pytest.raises(ConfigError, match=f"A batch of {size} images"):

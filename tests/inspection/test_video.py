@@ -26,10 +26,10 @@ def film(tmp_path: Path) -> Path:
 
 
 def test_frames_are_rgb_in_order(film: Path) -> None:
-    found = list(frames(film))
-    assert [frame.shape for frame in found] == [(48, 64, 3)] * 6
-    assert [round(float(frame[..., 0].mean()) / 40) for frame in found] == list(range(6))
-    assert max(frame[..., 2].max() for frame in found) < 20
+    shown = list(frames(film))
+    assert [frame.shape for frame in shown] == [(48, 64, 3)] * 6
+    assert [round(float(frame[..., 0].mean()) / 40) for frame in shown] == list(range(6))
+    assert max(frame[..., 2].max() for frame in shown) < 20
 
 
 def test_frames_may_be_left_out(film: Path) -> None:

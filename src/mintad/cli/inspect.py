@@ -32,8 +32,7 @@ def inspect(
 
     Exits with 1 when an image, a folder or a heatmap failed; the others are inspected all the same.
     """
-    from mintad.inspection import Inspector
-    from mintad.inspection.paths import inspect_images, list_images
+    from mintad.inspection import Inspector, inspect_images, list_images
 
     listing = list_images(paths)
     for sentence in listing.warnings():

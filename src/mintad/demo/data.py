@@ -167,8 +167,8 @@ def _save(pixels: Grey, path: Path) -> None:
 def _holds(out: Path, stamp: dict[str, Any]) -> bool:
     """Whether `out` holds the demo that `stamp` describes, to the byte."""
     try:
-        found = json.loads((out / STAMP).read_text(encoding="utf-8"))
-        return bool(found == {**stamp, "digest": _tree_digest(out)})
+        held = json.loads((out / STAMP).read_text(encoding="utf-8"))
+        return bool(held == {**stamp, "digest": _tree_digest(out)})
     except (OSError, ValueError):
         return False
 
