@@ -87,8 +87,8 @@ def register_engine(
 
 
 def list_engines() -> dict[str, EngineSpec]:
-    """All engines, by name."""
-    return _ENGINES.entries()
+    """All engines, in the order of their names."""
+    return dict(sorted(_ENGINES.entries().items()))
 
 
 def engine_spec(name: str) -> EngineSpec:
