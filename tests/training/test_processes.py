@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,43 @@ def threads() -> Iterator[None]:
     torch.ones(1000, 1000) @ torch.ones(1000, 1000)  # now they are there
     yield
     torch.set_num_threads(before)
+
+
+FORK_AFTER_EXPORT = """
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+from mintad.exporting.graph import write_onnx
+
+
+class Mean(torch.nn.Module):
+    image_size = (8, 8)
+
+    def forward(self, images, products):
+        return {"raw_score": images.float().mean(dim=(1, 2, 3)) + products}
+
+
+def step():
+    (torch.ones(2, 2, requires_grad=True) ** 2).sum().backward()
+
+
+write_onnx(Mean(), Path(sys.argv[1]))
+step()
+child = os.fork()
+if child == 0:
+    step()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_processes_can_be_forked_after_an_export_and_a_training(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", FORK_AFTER_EXPORT, str(tmp_path / "model.onnx")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def losses(run: Path) -> list[float]:

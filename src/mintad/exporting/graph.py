@@ -30,6 +30,8 @@ def write_onnx(network: Network, file: Path) -> tuple[str, ...]:
     images = torch.zeros(3, height, width, 3, dtype=torch.uint8)
     products = torch.zeros(3, dtype=torch.int64)
     batch = torch.export.Dim("batch", min=1, max=MOST_IMAGES)
+    # autograd that starts only after an export keeps threads, and a training could not be forked
+    torch.zeros(1, requires_grad=True).sum().backward()  # type: ignore[no-untyped-call]
     try:
         with torch.no_grad(), _quiet():
             program = torch.export.export(
