@@ -65,7 +65,7 @@ def export_ours(products: int, folder: Path) -> Path:
     bundle = mintad.train([folder / "data"], folder / "run", recipe="fast")
     entry = bundle.manifest.graph("openvino", "float32")
     assert entry is not None, bundle.manifest.graph_problem
-    return bundle.path / entry.file
+    return bundle.file(entry.file)
 
 
 def copies(file: Path, count: int, place: Path) -> list[Path]:

@@ -107,7 +107,7 @@ def main() -> None:
         for name, hint in HINTS.items()
         if name == "float32" or has_bfloat16()
     }
-    work = operations(bundle.path / graph.file)
+    work = operations(bundle.file(graph.file))
     torch = next((speed for speed in best if speed.engine.startswith("torch")), None)
     headings = ["engine", "p50 ms", "p95 ms", "p99 ms", "images/s", "x torch, one"]
     headings += ["x torch, many", "share of matrix rate", "memory MB"]

@@ -167,7 +167,7 @@ def _load_state(module: torch.nn.Module, bundle: Bundle, file: str) -> None:
         module.load_state_dict(_state(bundle, file))
     except RuntimeError as error:
         raise BundleError(
-            f"{bundle.path / file} does not fit the manifest: {error}.",
+            f"{bundle.file(file)} does not fit the manifest: {error}.",
             "Use the version of mintad that wrote the bundle.",
         ) from None
 

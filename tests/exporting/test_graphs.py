@@ -74,7 +74,7 @@ def test_both_graphs_of_a_bundle_agree_with_torch(
     for format, engine_class in (("onnx", OnnxEngine), ("openvino", OpenVinoEngine)):
         entry = exported.manifest.graph(format, "float32")  # type: ignore[arg-type]
         assert entry is not None
-        engine = engine_class(bundle.path / entry.file, entry.outputs)
+        engine = engine_class(bundle.file(entry.file), entry.outputs)
         for batch in (1, 3, 8):
             expected = reference.predict(good.images[:batch], products[:batch])
             answer = engine.predict(good.images[:batch], products[:batch])

@@ -25,7 +25,7 @@ from mintad.system.directory import default_cache_directory
 from mintad.system.files import write_json
 from mintad.system.progress import Progress
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever decoding, preprocessing or rounding changes what a row holds."""
 
 SHARD_BYTES = 64 * 2**20

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import uuid
+import warnings
+import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,13 +36,15 @@ class Shard:
 def write_shard(folder: Path, digests: Sequence[str], rows: NDArray[np.float16]) -> Path:
     """Write rows `(N, P, C)` and their digests as one file that is whole or absent.
 
-    The file is two .npy arrays, one behind the other; its name is unique, so that processes never
-    meet. Raises StorageError where the disk is full or may not be written.
+    The file is three .npy arrays, one behind the other, the last a checksum of each row; its name
+    is unique, so that processes never meet. Raises StorageError where the disk is full or may not
+    be written.
     """
     path = folder / f"{uuid.uuid4().hex}{SHARD_SUFFIX}"
+    rows = np.ascontiguousarray(rows)
     index = np.array(digests, dtype="S64")
     with replacing(path) as temporary, temporary.open("wb") as file:
-        for array in (np.ascontiguousarray(rows), index):
+        for array in (rows, index, _checksums(rows)):
             npy.write_array_header_2_0(file, npy.header_data_from_array_1_0(array))
             file.write(array.data)
         file.flush()
@@ -48,17 +53,39 @@ def write_shard(folder: Path, digests: Sequence[str], rows: NDArray[np.float16])
 
 
 def open_shard(path: Path) -> Shard | None:
-    """The shard, or None where the file is gone, cut short or none of ours."""
+    """The shard, or None where the file is gone or damaged; what is damaged is removed, and said.
+
+    Every row is read once, for its checksum.
+    """
     try:
         rows: Any = np.load(path, mmap_mode="r", allow_pickle=False)
         with path.open("rb") as file:
             file.seek(rows.offset + rows.nbytes)
             index = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+            checksums = np.load(file, allow_pickle=False)
+        is_whole = (
+            rows.dtype == np.float16
+            and rows.ndim == 3
+            and index.shape == (len(rows),)
+            and np.array_equal(checksums, _checksums(rows))
+        )
+        if is_whole:
+            return Shard(path, rows, tuple(digest.decode("ascii") for digest in index.tolist()))
+    except FileNotFoundError:
         return None
-    if rows.dtype != np.float16 or rows.ndim != 3 or index.shape != (len(rows),):
-        return None
-    return Shard(path, rows, tuple(digest.decode() for digest in index.tolist()))
+    except (OSError, ValueError, EOFError, AttributeError):
+        pass
+    warnings.warn(
+        f"{path} in the feature cache is damaged: its images are computed anew.", stacklevel=2
+    )
+    with suppress(OSError):
+        path.unlink()
+    return None
+
+
+def _checksums(rows: NDArray[np.float16]) -> NDArray[np.uint32]:
+    """CRC-32 of each row `(N,)`."""
+    return np.array([zlib.crc32(row.tobytes()) for row in rows], np.uint32)
 
 
 class FeatureTable:

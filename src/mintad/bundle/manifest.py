@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+import hashlib
+import json
+import re
+from pathlib import PurePath
+from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from mintad.backbones import ResolvedConfig
 from mintad.data import Preprocessing
@@ -13,8 +17,11 @@ from mintad.features import FeatureShape
 GraphFormat = Literal["openvino", "onnx"]
 Precision = Literal["float32", "bfloat16", "int8"]
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The version of the layout; a reader refuses any other."""
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
 
 class _Entry(BaseModel):
@@ -34,11 +41,11 @@ class ProductEntry(_Entry):
     A calibrated score is `(raw - centre) / spread`; both come from held-out good images.
     """
 
-    name: str
-    train_images: int
-    held_out_images: int = 0
-    centre: float = 0.0
-    spread: float = 1.0
+    name: str = Field(min_length=1)
+    train_images: int = Field(ge=0)
+    held_out_images: int = Field(default=0, ge=0)
+    centre: float = Field(default=0.0, allow_inf_nan=False)
+    spread: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
 
 class ModelEntry(_Entry):
@@ -89,12 +96,17 @@ class GraphEntry(_Entry):
 
 
 class Manifest(_Entry):
-    """A bundle's manifest; `graph_problem` says why there are no `graphs`."""
+    """A bundle's manifest; `graph_problem` says why there are no `graphs`.
 
-    format: Literal[2] = FORMAT
+    `files` are all files that may be used, plain names in one folder, which `version` names.
+    `digest` is the SHA-256 of everything else in the manifest.
+    """
+
+    format: Literal[3] = FORMAT
+    digest: str = ""
     mintad: str
     created: str
-    products: tuple[ProductEntry, ...]
+    products: tuple[ProductEntry, ...] = Field(min_length=1)
     preprocessing: Preprocessing
     backbone: BackboneEntry
     model: ModelEntry
@@ -107,6 +119,45 @@ class Manifest(_Entry):
     graphs: tuple[GraphEntry, ...] = ()
     graph_problem: str = ""
 
+    @field_validator("files")
+    @classmethod
+    def _plain_names(cls, files: dict[str, FileEntry]) -> dict[str, FileEntry]:
+        for name in files:
+            if not _PLAIN_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not the plain name of a file")
+        return files
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        names = self.product_names
+        if len(set(names)) < len(names):
+            raise ValueError("two products have one name")
+        if self.model.shape.image_size != (self.preprocessing.height, self.preprocessing.width):
+            raise ValueError("model.shape is that of images of another size than preprocessing's")
+        if self.files:
+            used = [graph.file for graph in self.graphs]
+            used += [weights_file(graph) for graph in self.graphs if graph.format == "openvino"]
+            for name in used:
+                if name not in self.files:
+                    raise ValueError(f"the graph's file {name} is not listed in files")
+        return self
+
+    @property
+    def version(self) -> str:
+        """The name of the folder of the files: a digest of what they hold."""
+        entries = {name: entry.sha256 for name, entry in self.files.items()}
+        return _digest(entries)[:16]
+
+    def computed_digest(self) -> str:
+        """What `digest` must be."""
+        return _digest(self.model_dump(mode="json", exclude={"digest"}))
+
+    def listing(self, files: dict[str, FileEntry]) -> Manifest:
+        """The same with these files, and the digest of it all."""
+        content = self.model_dump(mode="json", exclude={"digest"})
+        content["files"] = {name: entry.model_dump() for name, entry in files.items()}
+        return Manifest.model_validate(content | {"digest": _digest(content)})
+
     def graph(self, format: GraphFormat, precision: str) -> GraphEntry | None:
         """The graph of a format and precision, None where the bundle has none."""
         for entry in self.graphs:
@@ -118,3 +169,13 @@ class Manifest(_Entry):
     def product_names(self) -> tuple[str, ...]:
         """The products in the order of the model's numbers."""
         return tuple(product.name for product in self.products)
+
+
+def weights_file(graph: GraphEntry) -> str:
+    """The file beside an OpenVINO graph that holds its weights."""
+    return PurePath(graph.file).with_suffix(".bin").name
+
+
+def _digest(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

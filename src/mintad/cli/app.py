@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
 import warnings
 from importlib.metadata import version
@@ -39,6 +41,16 @@ class _Commands(TyperGroup):
         except KeyboardInterrupt:
             typer.echo("Stopped.", err=True)
             raise typer.Exit(130) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # whoever read the output has gone, which is no error
+            typer.echo(printable(_told(error)), err=True)
+            raise typer.Exit(2) from None
+
+
+def _told(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    return f"error: {place}{error.strerror or error}.\n  Mend that, then run the command again."
 
 
 def _show_version(ctx: typer.Context, wanted: bool) -> None:
@@ -74,7 +86,22 @@ def run_app(app: typer.Typer) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    app()
+    try:
+        app()
+    except SystemExit as stop:
+        sys.exit(_flushed(stop.code))
+
+
+def _flushed(status: str | int | None) -> str | int | None:
+    """The exit status; 2 where the output did not arrive, as on a full disk."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere
+        if error.errno != errno.EPIPE:
+            typer.echo(_told(error), err=True)
+            return 2
+    return status
 
 
 app = new_app("mintad", "Visual anomaly detection: one model inspects every product.")

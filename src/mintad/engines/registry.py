@@ -132,4 +132,4 @@ def find_graph(bundle: Bundle, format: GraphFormat, precision: str) -> tuple[Pat
             f"Make it with: mintad export {bundle.path} --data DATA --to {format} "
             f"--precision {precision}",
         )
-    return bundle.path / entry.file, [name for name in entry.outputs if name in INSPECTION_OUTPUTS]
+    return bundle.file(entry.file), [name for name in entry.outputs if name in INSPECTION_OUTPUTS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
@@ -22,11 +23,19 @@ def package_versions() -> dict[str, str]:
 
 
 def git_state() -> str | None:
-    """What `git describe` says of the source; None where it is in no repository."""
+    """What `git describe` says of mintad's own source; None where this is no checkout of it.
+
+    Nothing that a repository's settings name is run: neither hooks nor monitors.
+    """
+    root = Path(__file__).parents[3]
+    if not (root / ".git").exists() or Path(__file__).parents[2].name != "src":
+        return None
+    command = ["git", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"]
     try:
         result = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            cwd=Path(__file__).parent,
+            [*command, "describe", "--always", "--dirty"],
+            cwd=root,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
             capture_output=True,
             text=True,
             timeout=10,

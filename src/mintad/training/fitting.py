@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import logging
+import pickle
 import signal
 import threading
 import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from mintad.errors import ConfigError
 from mintad.models import AnomalyModel
 from mintad.system.files import raise_storage_error, replacing
 from mintad.system.processor import has_bfloat16
@@ -129,6 +132,8 @@ def fit(
     """
     checkpoint = run / CHECKPOINT
     resume = resume and checkpoint.is_file()
+    if resume:
+        _check_checkpoint(checkpoint)
     if not resume:
         model.fit(features.in_order)
     if recipe.training.epochs == 0 or not model.trainable:
@@ -144,10 +149,30 @@ def fit(
     trainer = _trainer(recipe, run, callbacks)
     try:
         with _interrupts(trainer, stop):
-            trainer.fit(module, ckpt_path=checkpoint if resume else None, weights_only=False)
+            trainer.fit(module, ckpt_path=checkpoint if resume else None, weights_only=True)
     except OSError as error:
         raise_storage_error(error, run)
     return module.result
+
+
+def _check_checkpoint(file: Path) -> None:
+    """Raises `ConfigError` for a checkpoint that was changed, or holds more than numbers.
+
+    It is a ZIP archive, whose checksums torch does not look at; what it unpickles is limited to
+    tensors and plain values, so that no code of a file is run.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            damaged = archive.testzip()
+        if damaged is None:
+            torch.load(file, map_location="cpu", weights_only=True)
+    except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError, ValueError):
+        damaged = file.name
+    if damaged is not None:
+        raise ConfigError(
+            f"The checkpoint {file} is damaged, or it is not from mintad.",
+            "Delete it: the run then begins anew with --resume, and its features are kept.",
+        )
 
 
 @contextmanager

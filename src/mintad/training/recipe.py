@@ -119,7 +119,14 @@ def _read(name: str | Path) -> dict[str, Any]:
     if path.suffix == ".toml":
         if not path.is_file():
             raise ConfigError(f"There is no recipe file {path}.", "Check the path.")
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise ConfigError(
+                f"The recipe file {path} cannot be read: {reason}.",
+                "Save it as a text in UTF-8 that you may read.",
+            ) from None
     else:
         if str(name) not in list_recipes():
             raise ConfigError(
@@ -132,6 +139,10 @@ def _read(name: str | Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.", "Correct that line.") from None
+    except RecursionError:
+        raise ConfigError(
+            f"{path} is nested too deeply.", "Write the recipe as those of mintad are."
+        ) from None
 
 
 def _pairs(overrides: Mapping[str, Any] | Iterable[str]) -> Iterable[tuple[str, Any]]:
@@ -150,7 +161,7 @@ def _pairs(overrides: Mapping[str, Any] | Iterable[str]) -> Iterable[tuple[str, 
 def _parse(value: str) -> Any:
     try:
         return tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return value
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from mintad.errors import ConfigError, DataError
 from mintad.exporting import export_trained
 from mintad.models import AnomalyModel
 from mintad.system.directory import default_cache_directory
-from mintad.system.files import write_json
+from mintad.system.files import exclusive, storage_errors, write_json
 from mintad.system.progress import Progress
 from mintad.system.provenance import git_state, package_versions
 from mintad.training import CHECKPOINT, RUN_FILE
@@ -42,6 +43,7 @@ from mintad.training.recipe import Recipe, load_recipe
 from mintad.training.run_file import read_run_file
 
 METRICS_FILE = "metrics.json"
+LOCK_FILE = ".lock"
 FEWEST_IMAGES = 2
 
 
@@ -64,13 +66,50 @@ def train_run(
     if resume:
         asked = load_recipe(recipe, overrides) if overrides or recipe != "default" else None
         chosen = _resumed_recipe(out, fingerprint, asked)
-        if (out / "bundle" / "manifest.json").is_file():
-            return _with_graphs(load(out), chosen, good)
     else:
-        _check_empty(out)
         chosen = load_recipe(recipe, overrides)
+        check_empty(out)
+    with _claimed(out):
+        if not resume:
+            check_empty(out)  # nobody else has begun meanwhile
+        return _train(good, counts, chosen, out, fingerprint, cache, use_cache, resume, progress)
+
+
+@contextmanager
+def _claimed(out: Path) -> Iterator[None]:
+    """The folder for this process alone; it goes away again where nothing was written."""
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    try:
+        with exclusive(out / LOCK_FILE, f"The folder {out}"):
+            yield
+    finally:
+        with suppress(OSError):
+            out.rmdir()
+
+
+def _train(
+    good: Dataset,
+    counts: dict[str, int],
+    chosen: Recipe,
+    out: Path,
+    fingerprint: str,
+    cache: Path | None,
+    use_cache: bool,
+    resume: bool,
+    progress: Progress | None,
+) -> Bundle:
+    """The run in a folder that is this process's alone."""
+    if resume and (out / "bundle" / "manifest.json").is_file():
+        return _with_graphs(load(out), chosen, good)
     torch.manual_seed(chosen.seed)
     network = build_model(chosen, tuple(counts))
+    if chosen.training.epochs and not network.model.trainable:
+        raise ConfigError(
+            f"The recipe asks for {chosen.training.epochs} epochs, but with its switches "
+            f"{chosen.model} has nothing to train: it is found in closed form.",
+            "Set training.epochs=0, or choose switches or a recipe with a network to train.",
+        )
     features = _features(good, tuple(counts), network, cache, use_cache, progress)
     if not resume:
         write_json(out / RUN_FILE, _describe(chosen, fingerprint, counts))
@@ -181,13 +220,21 @@ def _product_accuracy(model: AnomalyModel, held: TrainingFeatures) -> dict[str, 
     return {"held_out_product_accuracy": right / total}
 
 
-def _check_empty(out: Path) -> None:
+def check_empty(out: Path) -> None:
+    """Raises `ConfigError` where a new run would meet files that are there already."""
     if (out / RUN_FILE).exists():
         raise ConfigError(
             f"{out} already holds a run.", "Choose another --out, delete it, or add --resume."
         )
-    if out.is_file():
+    if out.exists() and not out.is_dir():
         raise ConfigError(f"{out} is a file.", "Name a folder for the run.")
+    others = sorted(entry.name for entry in out.iterdir()) if out.is_dir() else []
+    others = [name for name in others if name != LOCK_FILE and not name.endswith(".tmp")]
+    if others:
+        raise ConfigError(
+            f"{out} holds files that are of no run, {others[0]} among them.",
+            "Choose another --out: a folder that is empty, or is not there yet.",
+        )
 
 
 def _resumed_recipe(out: Path, fingerprint: str, asked: Recipe | None) -> Recipe:

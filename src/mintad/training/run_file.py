@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 from mintad.errors import ConfigError
+from mintad.system.files import parse_json
 from mintad.training import RUN_FILE
 from mintad.training.recipe import Recipe
 
@@ -27,7 +27,7 @@ def read_run_file(run: Path) -> Begun | None:
     if not file.is_file():
         return None
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = parse_json(file.read_text(encoding="utf-8"))
         return Begun(Recipe.model_validate(content["recipe"]), str(content["data"]["fingerprint"]))
     except (ValueError, KeyError, TypeError):
         raise ConfigError(
