@@ -16,6 +16,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from _benchmark import demo_data, options_of, write_results
+from mintad.bundle import load
 from mintad.metrics import METRICS, headings
 from mintad.system import read_json
 from mintad_lab import markdown
@@ -68,7 +69,7 @@ def run(recipe: str, seed: int, data: list[str], fields: list[str], out: Path) -
         "seed": seed,
         "train_seconds": trained - start,
         "evaluate_seconds": evaluated - trained,
-        "model_bytes": (place / "bundle" / "model.safetensors").stat().st_size,
+        "model_bytes": load(place).manifest.files["model.safetensors"].bytes,
         "evaluation": read_json(numbers),
     }
 

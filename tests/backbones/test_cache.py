@@ -238,11 +238,30 @@ def test_leavings_of_a_killed_writer_are_ignored(
     for file in (young, old):
         file.write_bytes(whole[:50])
     os.utime(old, (time.time() - 2 * cache.TEMPORARY_AGE,) * 2)
-    table = store.features(make(0, 1, 2), backbone, preprocessing)
+    with pytest.warns(UserWarning, match="is damaged"):
+        table = store.features(make(0, 1, 2), backbone, preprocessing)
     assert len(calls) == 2
     assert np.array_equal(table[np.arange(3)], expected)
     assert young.exists()
     assert not old.exists()
+
+
+@pytest.mark.parametrize("place", [200, -300, -40])
+def test_a_damaged_shard_is_said_and_computed_anew(
+    tmp_path: Path, backbone: Backbone, preprocessing: Preprocessing, calls: list[int], place: int
+) -> None:
+    """One byte in the features, in the images' digests, in the checksums."""
+    store = FeatureCache(tmp_path)
+    expected = store.features(make(0, 1, 2), backbone, preprocessing)[np.arange(3)].copy()
+    (shard,) = tmp_path.rglob("*.npy")
+    content = bytearray(shard.read_bytes())
+    content[place] ^= 1
+    shard.write_bytes(content)
+    with pytest.warns(UserWarning, match="is damaged: its images are computed anew"):
+        table = store.features(make(0, 1, 2), backbone, preprocessing)
+    assert len(calls) == 2
+    assert np.array_equal(table[np.arange(3)], expected)
+    assert not shard.exists()
 
 
 def fill(directory: Path, start: Any) -> None:

@@ -188,7 +188,7 @@ def test_a_bundle_with_a_changed_byte(
     command: Command, tree: Path, run: Path, tmp_path: Path, file: str
 ) -> None:
     copy = shutil.copytree(run, tmp_path / "run")
-    changed = copy / "bundle" / file
+    changed = mintad.load(copy).file(file)
     content = bytearray(changed.read_bytes())
     content[-1] ^= 1
     changed.write_bytes(content)
@@ -316,3 +316,36 @@ def test_a_mistake_is_told_with_its_mend(
     assert places.get(fragments[0], fragments[0]) in problem
     assert fragments[1] in mend
     assert not (tmp_path / "OUT").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_an_output_that_does_not_arrive_is_an_error() -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-m", "mintad.cli", "doctor", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_recipe_in_another_encoding_is_named(
+    command: Callable[..., tuple[int, str, str]], tree: Path, tmp_path: Path
+) -> None:
+    words = (tree, "--recipe", tmp_path / "r.toml", "--out", tmp_path / "o")
+    (tmp_path / "r.toml").write_bytes("model = 'ä'".encode("latin-1"))
+    status, _, err = command(
+        "train", tree, "--recipe", tmp_path / "r.toml", "--out", tmp_path / "o"
+    )
+    assert status == 2
+    assert "r.toml cannot be read: it is not UTF-8" in err
+    (tmp_path / "r.toml").write_text(f"x = {'[' * 5000}", encoding="utf-8")
+    status, _, err = command(
+        "train", tree, "--recipe", tmp_path / "r.toml", "--out", tmp_path / "o"
+    )
+    assert status == 2
+    assert "error: " in err

@@ -31,7 +31,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def graph(exported_run: Path) -> Path:
-    return exported_run / "bundle" / "model.xml"
+    return mintad.load(exported_run).file("model.xml")
 
 
 def scores(graph: Path) -> list[float]:

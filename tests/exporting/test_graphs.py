@@ -43,7 +43,7 @@ def written_already(bundle: Path) -> Callable[[object, Path], tuple[str, ...]]:
     outputs = load(bundle).manifest.graphs[0].outputs
 
     def copy(_: object, file: Path) -> tuple[str, ...]:
-        shutil.copy(bundle / "model.onnx", file)
+        shutil.copy(load(bundle).file("model.onnx"), file)
         return outputs
 
     return copy
@@ -205,7 +205,7 @@ def test_layers_go_back_to_float32_where_int8_costs_too_much(
     exported_run: Path, good: CalibrationImages, tmp_path: Path
 ) -> None:
     pytest.importorskip("nncf")
-    source, products = exported_run / "bundle" / "model.xml", good.given(False)
+    source, products = load(exported_run).file("model.xml"), good.given(False)
     bad = damaged(good.images)
     exact = OpenVinoEngine(source, load(exported_run).manifest.graphs[0].outputs)
     expected = exact.predict(np.concatenate([good.images, bad]), np.tile(products, 2)).raw_score

@@ -13,10 +13,13 @@ import pytest
 
 pytest.importorskip("torch")
 
+import torch
+
 import mintad
 from mintad.errors import ConfigError, DataError, StorageError
 from mintad.features import FeatureShape
-from mintad.training import fitting
+from mintad.system.files import exclusive
+from mintad.training import CHECKPOINT, fitting
 from mintad.training.features import EpochBatches, TrainingFeatures, hold_out
 
 
@@ -89,6 +92,70 @@ def test_a_run_directory_tells_how_it_was_made(run: Path) -> None:
 def test_a_finished_run_is_not_overwritten(tree: Path, tiny_recipe: Path, run: Path) -> None:
     with pytest.raises(ConfigError, match="already holds a run"):
         mintad.train(tree, run, recipe=tiny_recipe)
+
+
+def test_a_folder_with_other_files_is_left_alone(
+    tree: Path, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "metrics.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"files that are of no run, metrics\.json"):
+        mintad.train(tree, tmp_path, recipe=tiny_recipe)
+    assert [file.name for file in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_a_folder_belongs_to_one_training_at_a_time(
+    tree: Path, tiny_recipe: Path, cache: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    with (
+        exclusive(out / ".lock", "The folder"),
+        pytest.raises(StorageError, match="in use by another process"),
+    ):
+        mintad.train(tree, out, recipe=tiny_recipe, cache=cache)
+    assert not list(out.glob("*"))
+    mintad.train(tree, out, recipe=tiny_recipe, cache=cache)
+    assert not (out / ".lock").exists()
+
+
+class Harm:
+    """What it does when it is unpickled is seen on the disk."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.place,)
+
+
+@pytest.mark.parametrize("harm", ["code", "bit"])
+def test_a_checkpoint_that_was_changed_is_refused(
+    tree: Path, tiny_recipe: Path, cache: Path, tmp_path: Path, harm: str
+) -> None:
+    out = tmp_path / "run"
+    with patch.object(fitting, "SaveEachEpoch", StopAfter), pytest.raises(KeyboardInterrupt):
+        mintad.train(tree, out, recipe=tiny_recipe, cache=cache)
+    checkpoint = out / CHECKPOINT
+    if harm == "code":
+        torch.save({"state_dict": Harm(tmp_path / "done")}, checkpoint)
+    else:
+        content = bytearray(checkpoint.read_bytes())
+        content[len(content) // 2] ^= 1
+        checkpoint.write_bytes(content)
+    with pytest.raises(ConfigError, match="damaged, or it is not from mintad"):
+        mintad.train(tree, out, resume=True, cache=cache)
+    assert not (tmp_path / "done").exists()
+    checkpoint.unlink()
+    assert mintad.train(tree, out, resume=True, cache=cache).path == out / "bundle"
+
+
+def test_epochs_without_anything_to_train_are_refused(
+    tree: Path, tiny_recipe: Path, cache: Path, tmp_path: Path
+) -> None:
+    closed = {"switches.start": "subspaces", "switches.transformer": False}
+    with pytest.raises(ConfigError, match=r"asks for 3 epochs.*nothing to train"):
+        mintad.train(tree, tmp_path / "run", recipe=tiny_recipe, cache=cache, overrides=closed)
+    assert not (tmp_path / "run").exists()
 
 
 def test_resume_needs_the_same_images(

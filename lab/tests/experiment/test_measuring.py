@@ -86,7 +86,7 @@ def test_a_row_is_what_mintad_evaluate_says(
     assert found["seconds"] > 0
     assert found["training_images"] == 20
     assert found["recipe"]["seed"] == 0
-    assert found["model_bytes"] == (tmp_path / "bundle" / "model.safetensors").stat().st_size
+    assert found["model_bytes"] == mintad.load(tmp_path).file("model.safetensors").stat().st_size
     assert not list(cache.glob("mintad-lab-*"))
     again = run_row(job)
     assert again["seconds"] == found["seconds"]

@@ -44,7 +44,7 @@ def write_shard(folder: Path, digests: Sequence[str], rows: NDArray[np.float16])
     rows = np.ascontiguousarray(rows)
     index = np.array(digests, dtype="S64")
     with replacing(path) as temporary, temporary.open("wb") as file:
-        for array in (rows, index, _checksums(rows)):
+        for array in (rows, index, _checksums(rows, index)):
             npy.write_array_header_2_0(file, npy.header_data_from_array_1_0(array))
             file.write(array.data)
         file.flush()
@@ -67,7 +67,7 @@ def open_shard(path: Path) -> Shard | None:
             rows.dtype == np.float16
             and rows.ndim == 3
             and index.shape == (len(rows),)
-            and np.array_equal(checksums, _checksums(rows))
+            and np.array_equal(checksums, _checksums(rows, index))
         )
         if is_whole:
             return Shard(path, rows, tuple(digest.decode("ascii") for digest in index.tolist()))
@@ -83,9 +83,10 @@ def open_shard(path: Path) -> Shard | None:
     return None
 
 
-def _checksums(rows: NDArray[np.float16]) -> NDArray[np.uint32]:
-    """CRC-32 of each row `(N,)`."""
-    return np.array([zlib.crc32(row.tobytes()) for row in rows], np.uint32)
+def _checksums(rows: NDArray[np.float16], index: NDArray[np.bytes_]) -> NDArray[np.uint32]:
+    """CRC-32 of each row and its image's digest `(N,)`."""
+    pairs = zip(rows, index.tolist(), strict=True)
+    return np.array([zlib.crc32(digest, zlib.crc32(row.tobytes())) for row, digest in pairs], "<u4")
 
 
 class FeatureTable:
