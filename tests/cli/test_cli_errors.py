@@ -338,14 +338,10 @@ def test_a_recipe_in_another_encoding_is_named(
 ) -> None:
     words = (tree, "--recipe", tmp_path / "r.toml", "--out", tmp_path / "o")
     (tmp_path / "r.toml").write_bytes("model = 'ä'".encode("latin-1"))
-    status, _, err = command(
-        "train", tree, "--recipe", tmp_path / "r.toml", "--out", tmp_path / "o"
-    )
+    status, _, err = command("train", *words)
     assert status == 2
     assert "r.toml cannot be read: it is not UTF-8" in err
     (tmp_path / "r.toml").write_text(f"x = {'[' * 5000}", encoding="utf-8")
-    status, _, err = command(
-        "train", tree, "--recipe", tmp_path / "r.toml", "--out", tmp_path / "o"
-    )
+    status, _, err = command("train", *words)
     assert status == 2
     assert "error: " in err
