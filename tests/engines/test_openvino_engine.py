@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 
+import mintad
 from mintad.bundle import INSPECTION_OUTPUTS
 from mintad.engines import OpenVinoEngine
 from mintad.errors import BundleError
