@@ -71,7 +71,7 @@ def operations(file: Path) -> int:
 
 def cells(speed: Speed, torch: Speed | None, rates: dict[str, float], work: int) -> list[str]:
     """A row of the table: an engine beside torch and beside the matrix rate of its precision."""
-    one = None if torch is None else torch.p50_ms / speed.p50_ms
+    single = None if torch is None else torch.p50_ms / speed.p50_ms
     many = None if torch is None else speed.images_per_second / torch.images_per_second
     rate = rates.get(speed.engine.partition(":")[2])
     share = None if rate is None else speed.images_per_second * work / rate
@@ -79,7 +79,7 @@ def cells(speed: Speed, torch: Speed | None, rates: dict[str, float], work: int)
         speed.engine,
         *(f"{value:.1f}" for value in (speed.p50_ms, speed.p95_ms, speed.p99_ms)),
         f"{speed.images_per_second:.1f}",
-        *(markdown.number(value, 2) for value in (one, many, share)),
+        *(markdown.number(value, 2) for value in (single, many, share)),
         markdown.number(speed.memory_mb, 0),
     ]
 

@@ -29,13 +29,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8, help="of the one process")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    one, two = (losses(processes, options.steps, options.batch) for processes in (1, 2))
+    single, double = (losses(processes, options.steps, options.batch) for processes in (1, 2))
     rows = [
         [f"{step}", f"{first:.7f}", f"{second:.7f}", f"{abs(second / first - 1):.1e}"]
-        for step, (first, second) in enumerate(zip(one, two, strict=True), 1)
+        for step, (first, second) in enumerate(zip(single, double, strict=True), 1)
     ]
     headings = ["step", "one process", "two processes", "relative difference"]
-    content = {"batch": options.batch, "one": one, "two": two}
+    content = {"batch": options.batch, "one": single, "two": double}
     write_results("two_processes", content, markdown.table(headings, rows), options.out)
 
 

@@ -28,12 +28,12 @@ def turning(count: int = 60) -> ProductInside:
 
 
 def test_the_posture_is_read_from_the_tokens() -> None:
-    found = product_numbers(turning(), (2, 2)).posture
-    assert found is not None
-    assert found.images == 60
-    assert found.linear > 0.99
-    assert found.neighbours > 0.95
-    assert found.linear_from_features < 0.1
+    reading = product_numbers(turning(), (2, 2)).posture
+    assert reading is not None
+    assert reading.images == 60
+    assert reading.linear > 0.99
+    assert reading.neighbours > 0.95
+    assert reading.linear_from_features < 0.1
 
 
 def test_no_posture_without_a_long_axis_or_with_one_angle() -> None:

@@ -136,8 +136,8 @@ def test_a_method_without_an_inside_is_refused(
     from mintad.models import AnomalyModel, ModelConfig
 
     shape = FeatureShape(stage_channels=(3,), grids=((2, 2),), image_size=(8, 8))
-    other = AnomalyModel(ModelConfig(), shape, 2)
-    monkeypatch.setattr("mintad_lab.inside.gather.load_model", lambda _: other)
+    model = AnomalyModel(ModelConfig(), shape, 2)
+    monkeypatch.setattr("mintad_lab.inside.gather.load_model", lambda _: model)
     with pytest.raises(ConfigError, match="nothing to look at"):
         run_inside(run, mintad.read(tree), tmp_path / "out", cache=cache)
     assert not (tmp_path / "out").exists()

@@ -52,20 +52,20 @@ def test_silhouette_is_that_of_scikit_learn() -> None:
 
 def test_clusters_are_as_tight_as_those_of_scikit_learn() -> None:
     points, _ = blobs(4, spread=4.0)
-    found = clusters(points, 4, np.random.default_rng(0))
+    labels = clusters(points, 4, np.random.default_rng(0))
     inertia = sum(
-        np.square(points[found == k] - points[found == k].mean(0)).sum() for k in range(4)
+        np.square(points[labels == k] - points[labels == k].mean(0)).sum() for k in range(4)
     )
     assert inertia <= 1.01 * KMeans(4, n_init=10, random_state=0).fit(points).inertia_
 
 
 def test_subclasses_are_found_and_only_where_they_are() -> None:
     points, labels = blobs(3)
-    found = subclasses(points)
-    assert found is not None
-    assert found.count == 3
-    assert found.silhouette > found.reference + 0.2
-    assert len({(a, b) for a, b in zip(labels, found.labels, strict=True)}) == 3
+    groups = subclasses(points)
+    assert groups is not None
+    assert groups.count == 3
+    assert groups.silhouette > groups.reference + 0.2
+    assert len({(a, b) for a, b in zip(labels, groups.labels, strict=True)}) == 3
     normal = subclasses(np.random.default_rng(0).standard_normal((200, 6)))
     assert normal is not None
     assert abs(normal.silhouette - normal.reference) < 0.05

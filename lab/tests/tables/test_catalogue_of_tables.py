@@ -163,7 +163,7 @@ def test_the_large_mlp_is_the_size_of_the_papers() -> None:
     """383.5 M parameters at 14x14 positions of 256 channels (Table 9)."""
     import torch
 
-    from mintad.layers.inr import TokenMlpQuery
+    from mintad.layers import TokenMlpQuery
 
     row = next(row for row in find_table("query-network").rows if row.name == "mlp")
     recipe = load_recipe(row.recipe, row.overrides)

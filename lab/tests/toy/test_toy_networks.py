@@ -22,7 +22,7 @@ GROUND = survey(BARS, side=48)
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, Trained]:
+def trained() -> dict[str, Trained]:
     return {
         network.kind: train(BARS, GROUND, network, SMALL, (0, 1))
         for network in (PLAIN, DENOISING, TOKEN, AWARE)
@@ -37,22 +37,22 @@ def best(trained: Trained) -> float:
     return min(measures.interference or 0 for measures in trained.measures)
 
 
-def test_the_class_takes_the_interference_away(found: dict[str, Trained]) -> None:
-    assert best(found["denoising"]) > 0.6
-    assert worst(found["class-aware"]) < 0.2
-    assert worst(found["class token"]) < best(found["denoising"])
+def test_the_class_takes_the_interference_away(trained: dict[str, Trained]) -> None:
+    assert best(trained["denoising"]) > 0.6
+    assert worst(trained["class-aware"]) < 0.2
+    assert worst(trained["class token"]) < best(trained["denoising"])
 
 
-def test_the_plain_autoencoder_copies(found: dict[str, Trained]) -> None:
-    assert min(measures.copied for measures in found["autoencoder"].measures) > 0.95
-    assert max(measures.copied for measures in found["denoising"].measures) < 0.6
+def test_the_plain_autoencoder_copies(trained: dict[str, Trained]) -> None:
+    assert min(measures.copied for measures in trained["autoencoder"].measures) > 0.95
+    assert max(measures.copied for measures in trained["denoising"].measures) < 0.6
 
 
-def test_the_seed_decides_and_neighbours_in_the_stack_do_not(found: dict[str, Trained]) -> None:
+def test_the_seed_decides_and_neighbours_in_the_stack_do_not(trained: dict[str, Trained]) -> None:
     alone = train(BARS, GROUND, DENOISING, SMALL, (1,))
-    np.testing.assert_allclose(alone.fields[0], found["denoising"].fields[1], atol=1e-3)
+    np.testing.assert_allclose(alone.fields[0], trained["denoising"].fields[1], atol=1e-3)
     again = train(BARS, GROUND, DENOISING, SMALL, (0, 1))
-    np.testing.assert_array_equal(again.fields, found["denoising"].fields)
+    np.testing.assert_array_equal(again.fields, trained["denoising"].fields)
     assert not np.allclose(again.fields[0], again.fields[1], atol=1e-2)
 
 
@@ -66,8 +66,8 @@ def test_a_stack_is_its_layers_one_by_one() -> None:
     torch.testing.assert_close(single.weight[0], layer.weight[1])
 
 
-def test_parameters_are_counted_per_network(found: dict[str, Trained]) -> None:
-    assert found["denoising"].parameters == 2 * 64 + 64 + 64 * 64 + 64 + 64 * 2 + 2
+def test_parameters_are_counted_per_network(trained: dict[str, Trained]) -> None:
+    assert trained["denoising"].parameters == 2 * 64 + 64 + 64 * 64 + 64 + 64 * 2 + 2
 
 
 def test_the_posterior_mean_of_two_points() -> None:

@@ -79,8 +79,8 @@ def test_the_index_is_the_naive_count() -> None:
     ground = survey(SCENES["bars"], side=30)
     field = np.random.default_rng(1).uniform(0, 1, (30, 30))
     held_out, test = np.linspace(0, 0.5, 101), np.array([0.1, 0.4, 0.6, 0.9])
-    found = measure(ground, field, held_out, test)
-    assert found.threshold == pytest.approx(0.475)
+    measures = measure(ground, field, held_out, test)
+    assert measures.threshold == pytest.approx(0.475)
     counts = {"between": [0, 0], "outside": [0, 0], "copied": [0, 0]}
     for y in range(30):
         for x in range(30):
@@ -90,10 +90,10 @@ def test_the_index_is_the_naive_count() -> None:
             if ground.between[y, x]:
                 counts["between"][int(field[y, x] <= 0.475)] += 1
     shares = {name: yes / (no + yes) for name, (no, yes) in counts.items()}
-    assert found.interference == pytest.approx(shares["between"])
-    assert found.outside == pytest.approx(shares["outside"])
-    assert found.copied == pytest.approx(shares["copied"])
-    assert found.false_alarms == 0.5
+    assert measures.interference == pytest.approx(shares["between"])
+    assert measures.outside == pytest.approx(shares["outside"])
+    assert measures.copied == pytest.approx(shares["copied"])
+    assert measures.false_alarms == 0.5
 
 
 def test_perimeter_and_share() -> None:
@@ -107,5 +107,5 @@ def test_perimeter_and_share() -> None:
 def test_a_field_that_accepts_the_tubes_alone_is_perfect() -> None:
     ground = survey(SCENES["two rings"], side=60)
     field = np.where(ground.owner >= 0, 0.0, 1.0)
-    found = measure(ground, field, np.zeros(10), np.zeros(10))
-    assert (found.interference, found.outside, found.roughness) == (0, 0, 1)
+    measures = measure(ground, field, np.zeros(10), np.zeros(10))
+    assert (measures.interference, measures.outside, measures.roughness) == (0, 0, 1)

@@ -53,11 +53,11 @@ def between(owner: NDArray[np.int64], directions: int = _DIRECTIONS) -> Mask:
     over the half turn, meets the tube of one class first on its one side and the tube of another
     class first on its other side. The inside of a ring is not: all lines meet the ring itself.
     """
-    found = np.zeros(owner.shape, np.bool_)
+    cells = np.zeros(owner.shape, np.bool_)
     for angle in np.pi * np.arange(directions) / directions:
-        one, other = _first_met(owner, angle), _first_met(owner, angle + np.pi)
-        found |= (one >= 0) & (other >= 0) & (one != other)
-    return found & (owner < 0)
+        ahead, behind = _first_met(owner, angle), _first_met(owner, angle + np.pi)
+        cells |= (ahead >= 0) & (behind >= 0) & (ahead != behind)
+    return cells & (owner < 0)
 
 
 def _first_met(owner: NDArray[np.int64], angle: float) -> NDArray[np.int64]:
