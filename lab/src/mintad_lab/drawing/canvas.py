@@ -167,13 +167,8 @@ def _thousandths(places: NDArray[np.floating]) -> list[Any]:
 
 def words(lines: Iterable[tuple[float, float, str, str]], size: float = 0.05) -> str:
     """Centred text at places of the unit square: x, y, colour, text."""
-    more = f' font-size="{size:g}"'
-    return "".join(
-        label(x, y, text, "middle", colour, more).replace(
-            f'x="{x:.1f}" y="{y:.1f}"', f'x="{x:.4f}" y="{y:.4f}"'
-        )
-        for x, y, colour, text in lines
-    )
+    body = "".join(label(1000 * x, 1000 * y, text, "middle", ink) for x, y, ink, text in lines)
+    return f'<g transform="scale(.001)" font-size="{1000 * size:g}">{body}</g>'
 
 
 def level_line(field: NDArray[np.floating], level: float) -> NDArray[np.float64]:
