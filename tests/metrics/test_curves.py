@@ -86,11 +86,11 @@ def test_constant_scores() -> None:
 
 
 def test_rank_joins_equal_scores() -> None:
-    ranking = rank([1.0, 3.0, 1.0, -0.0, 0.0], [1, 0, 0, 1, 1])
-    assert ranking.scores.tolist() == [3.0, 1.0, 0.0]
-    assert ranking.positives.tolist() == [0.0, 1.0, 2.0]
-    assert ranking.negatives.tolist() == [1.0, 1.0, 0.0]
-    assert (ranking.lowest, ranking.highest) == (0.0, 3.0)
+    ranking = rank([1.0, 3.0, -2.0, 1.0, -0.0, 0.0], [1, 0, 0, 0, 1, 1])
+    assert ranking.scores.tolist() == [3.0, 1.0, 0.0, -2.0]
+    assert ranking.positives.tolist() == [0.0, 1.0, 2.0, 0.0]
+    assert ranking.negatives.tolist() == [1.0, 1.0, 0.0, 1.0]
+    assert (ranking.lowest, ranking.highest) == (-2.0, 3.0)
 
 
 def test_overlap_area_by_hand() -> None:
@@ -126,6 +126,12 @@ def test_overlap_area_at_thresholds_by_hand(scale: str, limit: float, expected: 
     thresholds = np.array([0.5, 1.5, 2.5, 3.5, 4.5])
     area = overlap_area_at(FIVE_SCORES, thresholds, limit, scale)
     assert area == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_span_of_an_overlap_area_begins_at_its_first_rate() -> None:
+    # Below 0.65 lie the rates 0.2, 0.3 and 0.6 with the overlaps 0, 0.75 and 1.
+    area = overlap_area_at(FIVE_SCORES, np.array([0.5, 1.5, 2.5, 4.5]), 0.65, "span")
+    assert area == pytest.approx((0.1 * 0.375 + 0.3 * 0.875) / 0.4, abs=1e-12)
 
 
 @pytest.mark.parametrize(
