@@ -36,6 +36,29 @@ def test_the_reference_always_comes_first() -> None:
         find_profiles(["other"])
 
 
+@pytest.mark.parametrize(
+    ("field", "allowed", "refused"),
+    [
+        ("enlarged", [1], [0]),
+        ("crop", [1], [0]),
+        ("size", [1], [0]),
+        ("mask_threshold", [0, 0.9], [-0.1, 1]),
+        ("smoothing_sigma", [0, 0.1], [-0.1]),
+        ("smoothing_window", [1], [0]),
+        ("f1_thresholds", [2], [1]),
+        ("aupro_thresholds", [2], [1]),
+        ("aupro_limit", [0.1, 1], [0, 1.1]),
+        ("aupro_scale", ["limit", "last", "span"], ["all"]),
+    ],
+)
+def test_a_profile_has_bounds(field: str, allowed: list[Any], refused: list[Any]) -> None:
+    for value in allowed:
+        assert getattr(Profile(name="own", note="", sources=(), **{field: value}), field) == value
+    for value in refused:
+        with pytest.raises(ValueError, match=field):
+            Profile(name="own", note="", sources=(), **{field: value})
+
+
 @pytest.mark.parametrize("size", [(7, 31), (40, 40), (13, 20)])
 def test_maps_are_resized_as_torch_does(size: tuple[int, int]) -> None:
     torch = pytest.importorskip("torch")
