@@ -93,7 +93,9 @@ def build_model(
     for what this machine lacks.
     """
     config = model_config(recipe.model, recipe.switches)
-    if model_class(recipe.model).requirements.text and texts is None:
+    if not model_class(recipe.model).requirements.text:
+        texts = None
+    elif texts is None:
         assert isinstance(config, TextConfig)
         texts = embed_products(config.text_encoder, products, config.template)
     if backbone is None:

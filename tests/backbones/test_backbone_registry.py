@@ -9,9 +9,10 @@ from mintad.backbones import backbone_spec, list_backbones
 from mintad.errors import ConfigError
 
 
-def test_registry_is_read_without_torch() -> None:
+def test_the_registry_is_read_and_rooms_are_imported_without_torch() -> None:
     code = (
         "import sys; from mintad.backbones import backbone_spec, list_backbones; "
+        "import mintad.bundle, mintad.features, mintad.layers, mintad.models, mintad.training; "
         "[backbone_spec(name).packaged_weights() for name in list_backbones()]; "
         "assert not {'torch', 'timm'} & set(sys.modules)"
     )

@@ -345,3 +345,13 @@ def test_a_recipe_in_another_encoding_is_named(
     status, _, err = command("train", *words)
     assert status == 2
     assert "error: " in err
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "cp932", "utf-8"])
+def test_a_terminal_of_any_encoding_shows_every_name(encoding: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mintad.cli", "validate", b"/none/\xe6\xa4\x9c\xff.png"]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert done.returncode == 2
+    name = "検" if encoding in ("cp932", "utf-8") else "\\u691c"
+    assert f"/none/{name}\\udcff.png" in done.stderr.decode(encoding)

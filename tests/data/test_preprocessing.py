@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -127,3 +128,80 @@ def test_settings_survive_json_and_cannot_change():
     assert Preprocessing.model_validate_json(preprocessing.model_dump_json()) == preprocessing
     with pytest.raises(ValidationError):
         preprocessing.height = 3  # type: ignore[misc]
+
+
+def shrink(mask: np.ndarray, size: int) -> np.ndarray:
+    return prepare_mask(mask, Preprocessing(height=size, width=size))
+
+
+@pytest.mark.parametrize("size", [64, 100, 224, 320])
+def test_a_spot_finer_than_a_cell_stays_where_it_is(size):
+    for top, left, side in ((1501, 2001, 6), (0, 0, 1), (2999, 3999, 1), (1, 3990, 2)):
+        mask = np.zeros((3000, 4000), bool)
+        mask[top : top + side, left : left + side] = True
+        rows, columns = np.nonzero(shrink(mask, size))
+        assert 1 <= len(rows) <= 4
+        assert abs((rows.mean() + 0.5) * 3000 / size - (top + side / 2)) <= 3000 / size
+        assert abs((columns.mean() + 0.5) * 4000 / size - (left + side / 2)) <= 4000 / size
+
+
+def test_a_spot_beside_a_large_defect_stays_and_the_large_one_is_as_before():
+    mask = np.zeros((2240, 2240), bool)
+    mask[100:900, 100:901] = True
+    mask[1001, 1002] = True
+    large = mask.copy()
+    large[1001, 1002] = False
+    nearest = large[5::10, 5::10]
+    assert np.array_equal(shrink(large, 224), nearest)
+    nearest = nearest.copy()
+    nearest[100, 100] = True
+    assert np.array_equal(shrink(mask, 224), nearest)
+
+
+def test_a_scratch_finer_than_a_cell_stays_whole():
+    mask = np.zeros((2240, 2240), bool)
+    places = np.arange(200, 2000)
+    mask[places, places * 2 // 3] = True
+    cells = np.zeros((224, 224), bool)
+    cells[places // 10, places * 2 // 3 // 10] = True
+    assert mask[5::10, 5::10].sum() < cells.sum() / 4
+    assert np.array_equal(shrink(mask, 224), cells)
+    mask[:] = False
+    mask[:, 1003] = True  # no centre of a cell lies on it
+    assert np.array_equal(np.nonzero(shrink(mask, 224).any(axis=0))[0], [100])
+    assert shrink(mask, 224).sum() == 224
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    height=st.integers(1, 60),
+    width=st.integers(1, 60),
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    share=st.sampled_from([0.002, 0.02, 0.2, 0.6]),
+)
+def test_no_region_is_lost_and_nothing_is_added_where_none_would_be(
+    seed, height, width, size, share
+):
+    mask = np.random.default_rng(seed).random((height, width)) < share
+    preprocessing = Preprocessing(height=size[0], width=size[1])
+    prepared = prepare_mask(mask, preprocessing)
+    rows, columns = (
+        (2 * np.arange(target) + 1) * source // (2 * target)
+        for target, source in zip(size, mask.shape, strict=True)
+    )
+    nearest = mask[rows[:, None], columns]
+    assert not (nearest & ~prepared).any()
+    labels, count = scipy.ndimage.label(mask, np.ones((3, 3)))
+    added = np.zeros(size, bool)
+    for number in range(1, count + 1):
+        region_rows, region_columns = np.nonzero(labels == number)
+        cells = np.zeros(size, bool)
+        cells[
+            (2 * region_rows + 1) * size[0] // (2 * height),
+            (2 * region_columns + 1) * size[1] // (2 * width),
+        ] = True
+        shrinks = size[0] < height or size[1] < width
+        if shrinks and 2 * (nearest & cells).sum() < cells.sum():
+            added |= cells
+    assert np.array_equal(prepared, nearest | added)

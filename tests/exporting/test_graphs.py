@@ -74,7 +74,7 @@ def test_both_graphs_of_a_bundle_agree_with_torch(
     for format, engine_class in (("onnx", OnnxEngine), ("openvino", OpenVinoEngine)):
         entry = exported.manifest.graph(format, "float32")  # type: ignore[arg-type]
         assert entry is not None
-        engine = engine_class(bundle.file(entry.file), entry.outputs)
+        engine = engine_class(exported.file(entry.file), entry.outputs)
         for batch in (1, 3, 8):
             expected = reference.predict(good.images[:batch], products[:batch])
             answer = engine.predict(good.images[:batch], products[:batch])
@@ -194,7 +194,7 @@ def test_int8_is_quantised_and_measured(
     entry = bundle.manifest.graph("openvino", "int8")
     assert entry is not None
     assert entry.auroc_change is not None
-    assert "FakeQuantize" in (copy / entry.file).read_text(encoding="utf-8")
+    assert "FakeQuantize" in bundle.file(entry.file).read_text(encoding="utf-8")
     answer = open_engine(load(copy), "openvino:int8").predict(good.images, good.products)
     expected = open_engine(load(copy), "openvino").predict(good.images, good.products)
     assert 0 < deviation(expected, answer).map < 1

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from mintad.inspection import heatmap
 from mintad.inspection.heatmap import COLOURS, colourise, fit_map, outline, overlay
 
 
@@ -95,6 +96,18 @@ def test_a_hot_spot_stays_at_its_place_when_padded(height, width):
     found_row, found_column = changed_centre(image, drawn)
     assert found_row == pytest.approx(row, abs=2.5)
     assert found_column == pytest.approx(column, abs=2.5)
+
+
+def test_strips_of_a_large_image_fit_together(monkeypatch):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (37, 53, 3), np.uint8)
+    anomaly_map = rng.normal(0, 1, (10, 12))
+    box = (1, 0, 8, 12)
+    whole = overlay(image, anomaly_map, -1.0, 1.0, box=box)
+    for pixels in (1, 53 * 5, 53 * 36):
+        monkeypatch.setattr(heatmap, "_STRIP", pixels)
+        drawn = overlay(image, anomaly_map, -1.0, 1.0, box=box)
+        assert np.abs(drawn.astype(int) - whole).max() <= 1
 
 
 def test_resizing_is_bilinear_between_pixel_centres():

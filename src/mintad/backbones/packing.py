@@ -23,11 +23,11 @@ def row_shape(shape: FeatureShape) -> tuple[int, int]:
 
 def pack(features: Features) -> Tensor:
     """The rows of a batch: `(B, P, C)` or `(B, 1, F)`."""
-    image = () if features.image is None else (features.image,)
-    parts = (features.tokens,) if features.kind == "tokens" else features.stages
-    if features.kind == "tokens" and not image:
+    if features.kind == "tokens" and features.image is None:
         return features.tokens
-    return torch.cat([part.flatten(1) for part in (*image, *parts)], dim=1)[:, None]
+    parts = [] if features.image is None else [features.image]
+    parts += [features.tokens] if features.kind == "tokens" else features.stages
+    return torch.cat([part.flatten(1) for part in parts], dim=1)[:, None]
 
 
 def unpack(rows: Tensor, shape: FeatureShape) -> Features:

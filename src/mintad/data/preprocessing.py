@@ -14,6 +14,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mintad.data.decoding import MAX_PIXELS
+from mintad.data.regions import shrunk_mask
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
@@ -85,15 +86,13 @@ def prepare_image(image: NDArray[np.uint8], preprocessing: Preprocessing) -> NDA
 
 
 def prepare_mask(mask: NDArray[np.bool_], preprocessing: Preprocessing) -> NDArray[np.bool_]:
-    """The mask `bool (H, W)` in the input's geometry, nearest neighbour: `bool (h, w)`.
+    """The mask `bool (H, W)` in the input's geometry, as `shrunk_mask` does it: `bool (h, w)`.
 
     Padding is False.
     """
     top, left, height, width = content_box(mask.shape, preprocessing)
-    rows = _nearest(mask.shape[0], height)
-    columns = _nearest(mask.shape[1], width)
     prepared = np.zeros((preprocessing.height, preprocessing.width), np.bool_)
-    prepared[top : top + height, left : left + width] = mask[rows[:, None], columns]
+    prepared[top : top + height, left : left + width] = shrunk_mask(mask, (height, width))
     return prepared
 
 
@@ -110,8 +109,3 @@ def normalise(images: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArra
 
 def _rounded_quotient(numerator: int, denominator: int) -> int:
     return (2 * numerator + denominator) // (2 * denominator)
-
-
-def _nearest(source: int, target: int) -> NDArray[np.int64]:
-    """For each of `target` cells, the source cell that holds its centre."""
-    return (2 * np.arange(target, dtype=np.int64) + 1) * source // (2 * target)

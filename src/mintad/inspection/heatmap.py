@@ -26,6 +26,9 @@ HEATMAP_RANGE = (-1.0, 4.0)
 """The scores at which the colours begin and end; 0 is a usual good image's maximum."""
 
 _STEPS = 256
+_STRIP = 1 << 20
+"""How many pixels are drawn at a time."""
+
 _HIGHEST_OPACITY = 0.82
 _OPACITY_POWER = 1.3
 _LINE = np.array((0, 229, 195), dtype=np.uint8)
@@ -85,13 +88,20 @@ def overlay(
 
     `box` is where the image lies inside the map when it was padded; without it the map covers
     the whole image. The opacity grows with the score: up to `low` the image stays untouched.
+    A large image is drawn in strips, so that little more memory is taken than it has itself.
     """
     height, width = image.shape[:2]
-    fitted = fit_map(anomaly_map, height, width, box)
-    strength = _strength(fitted, low, high)[..., None]  # (H, W, 1)
-    opacity = _HIGHEST_OPACITY * strength**_OPACITY_POWER
-    blended = image * (1 - opacity) + colourise(fitted, low, high) * opacity
-    drawn: NDArray[np.uint8] = np.rint(blended).astype(np.uint8)  # (H, W, 3)
+    top, left, box_height, box_width = box or (0, 0, *anomaly_map.shape)
+    drawn = np.empty_like(image)
+    rows = max(1, _STRIP // width)
+    for start in range(0, height, rows):
+        strip = image[start : start + rows]
+        part = (top + box_height * start / height, left, box_height * len(strip) / height)
+        fitted = fit_map(anomaly_map, len(strip), width, (*part, box_width))
+        strength = _strength(fitted, low, high)[..., None]  # (rows, W, 1)
+        opacity = _HIGHEST_OPACITY * strength**_OPACITY_POWER
+        blended = strip * (1 - opacity) + colourise(fitted, low, high) * opacity
+        drawn[start : start + rows] = np.rint(blended)
     return drawn
 
 

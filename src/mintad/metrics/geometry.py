@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mintad.data.regions import shrunk_mask
 from mintad.metrics.profiles import Profile
 
 Map = NDArray[np.float32]
@@ -41,6 +42,8 @@ def profile_mask(mask: Mask, profile: Profile, size: tuple[int, ...]) -> Mask:
     height, width = size if first is None else (first, first)
     if profile.mask_filter == "nearest":
         grey: Map = _nearest(mask, (height, width)).astype(np.float32)
+    elif profile.mask_filter == "regions":
+        grey = shrunk_mask(mask, (height, width)).astype(np.float32)
     else:
         image = Image.fromarray(mask.astype(np.uint8) * 255)
         resized = image.resize((width, height), Image.Resampling.BILINEAR)

@@ -23,9 +23,10 @@ class Profile(BaseModel):
     The map is brought to `enlarged` and cropped to its centre `crop`, both sides alike, then to
     `size`; None leaves the step out, and the map as large as the prepared image. The mask goes
     through the same steps: the first one with `mask_filter`, later ones by nearest neighbour, and
-    is defective above `mask_threshold` of full scale. `image_score` "model" is the bundle's own
-    score, "pooled-max" the maximum over a 16x16 average pooling of stride 1, "top-1%" the mean of
-    the highest hundredth of the pixels. With `image_label` "mask" an image whose mask vanished
+    is defective above `mask_threshold` of full scale. The filter "regions" is nearest neighbour
+    that loses no region, `mintad.data.regions.shrunk_mask`. `image_score` "model" is the bundle's
+    own score, "pooled-max" the maximum over a 16x16 average pooling of stride 1, "top-1%" the mean
+    of the highest hundredth of the pixels. With `image_label` "mask" an image whose mask vanished
     counts as good. `aupro_scale` says what the area up to `aupro_limit` is divided by: "limit",
     exactly, interpolated at the limit; "last" the last false positive rate below it; "span" the
     distance from the first to the last. `f1_thresholds` and `aupro_thresholds` are evenly spaced
@@ -41,7 +42,7 @@ class Profile(BaseModel):
     enlarged: int | None = Field(default=None, ge=1)
     crop: int | None = Field(default=None, ge=1)
     size: int | None = Field(default=None, ge=1)
-    mask_filter: Literal["nearest", "bilinear"] = "nearest"
+    mask_filter: Literal["nearest", "regions", "bilinear"] = "nearest"
     mask_threshold: float = Field(default=0.5, ge=0, lt=1)
     smoothing_sigma: float = Field(default=0.0, ge=0)
     smoothing_window: int | None = Field(default=None, ge=1)
