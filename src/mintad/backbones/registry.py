@@ -105,8 +105,8 @@ def register_backbone(spec: BackboneSpec) -> BackboneSpec:
 def list_backbones() -> list[str]:
     """The names in the registry, in the order in which they are best tried.
 
-    >>> mintad.list_backbones()[:2]
-    ['efficientnet_lite0', 'efficientnet_lite1']
+    >>> mintad.list_backbones().index("efficientnet_lite0")
+    0
     """
     return list(_BACKBONES.entries())
 
