@@ -120,6 +120,8 @@ def test_long_texts():
         png_chunk(b"fcTL", bytes(5)),
         png_chunk(b"sBIT", b"\x09\x09\x09"),
         png_chunk(b"prVt", bytes(100_000)),
+        png_chunk(b"tRNS", b""),
+        png_chunk(b"tRNS", bytes(2)),
     ],
     ids=lambda chunk: repr(chunk[4:20]),
 )

@@ -18,6 +18,7 @@ from PIL import Image
 _ORIENTATION = 0x0112
 _IN_XMP = re.compile(rb"tiff:Orientation(?:=\"|>)([1-8])")
 _PNG_NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_PNG_CLEAR = {0: (2,), 2: (6,), 3: range(1, 257)}  # bytes of tRNS, by the kind of colour
 _WEBP_METADATA = (b"ICCP", b"EXIF", b"XMP ")
 _MOST_TEXT = 1 << 20
 
@@ -62,6 +63,8 @@ def png_essence(content: bytes) -> Essence:
     kind = b""
     for kind, start, stop in png_chunks(content):
         end = stop + 4
+        if kind == b"tRNS" and stop - start not in _PNG_CLEAR.get(content[25], ()):
+            continue  # damaged, or of a kind of PNG that has none
         if kind in _PNG_NEEDED or not kind[:1].islower():
             parts.append(content[start - 8 : end])
         elif kind == b"eXIf":

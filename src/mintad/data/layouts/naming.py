@@ -13,19 +13,19 @@ from mintad.errors import DataError
 
 _GOOD_WORDS = """
 good goods ok oks okay normal normals io pass passed fine intact perfect flawless nominal conform
-conforming acceptable accepted accept healthy gut gute bon bonne bons bueno buenos buono buoni goed
-bra 良品 正常 合格 ok品
+conforming acceptable accepted accept healthy gut gute bon bonne bons conforme conformes bueno buena
+buenos buono buoni bom bons goed bra dobry dobre iyi saglam хорошо годный норма 良品 良好 正常 合格
+정상 양품
 """
 _BAD_WORDS = """
 bad ng nok nio ko defect defects defective defectives defekt defekte fault faults faulty broken
 damage damaged anomaly anomalies anomalous abnormal reject rejects rejected fail fails failed scrap
-schlecht schlechte fehler fehlerhaft ausschuss mauvais malo difettoso slecht 不良 不良品 异常 ng品
+schlecht schlechte fehler fehlerhaft ausschuss mauvais malo difettoso slecht zly vadny bozuk брак
+不良 不良品 异常 異常 불량
 """
-_GOOD = frozenset(_GOOD_WORDS.split())
-_BAD = frozenset(_BAD_WORDS.split())
 _NOT = frozenset({"no", "not", "non", "un", "without", "free", "nicht", "kein", "keine", "ohne"})
 _MASKS = frozenset({"mask", "masks", "groundtruth", "gt", "label", "labels", "annotations"})
-_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,14 @@ def _heard(name: str) -> tuple[bool, bool, bool]:
 
 
 def _parts(name: str) -> list[str]:
-    """The words of a name, in lower case, without digits: `OK-Teile2` has ok and teile."""
-    return [part.casefold() for part in _PARTS.findall(unicodedata.normalize("NFKC", name))]
+    """The words of a name, without case, accents and digits: `OK-Teile2` has ok and teile."""
+    apart = unicodedata.normalize("NFKD", name)
+    plain = "".join(letter for letter in apart if not unicodedata.combining(letter))
+    return [part.casefold() for part in _WORDS.findall(plain)]
+
+
+_GOOD = frozenset(part for word in _GOOD_WORDS.split() for part in _parts(word))
+_BAD = frozenset(part for word in _BAD_WORDS.split() for part in _parts(word))
 
 
 def no_images(folder: Path, expected: str) -> DataError:

@@ -8,6 +8,7 @@ or all images in the folder `x`, as in MVTec LOCO. A product may lack its train 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,18 +116,19 @@ class ProductFolders:
         return masks
 
     def _refuse_unclear(self, part: Path) -> None:
+        name = shlex.quote(part.name)
         if sounds_good(part.name):
             raise DataError(
                 f"The folder {part} sounds like good images, but those are expected in "
                 f"{self.test}/{self.good}; everything else is taken for a defect.",
-                f"Say what it holds: --good {part.name} for good images, --bad {part.name} for a "
-                f"defect of that name.",
+                f"Say what it holds: --good {name} for good images, --bad {name} for a defect of "
+                "that name.",
             )
         if sounds_like_masks(part.name) and list_images(part):
             raise DataError(
                 f"The folder {part} sounds like masks, but everything in {self.test} is taken for "
                 "images.",
-                f"Move masks to {_MASKS}/<defect>, or say --bad {part.name} if it is a defect of "
+                f"Move masks to {_MASKS}/<defect>, or say --bad {name} if it is a defect of "
                 "that name.",
             )
 
@@ -138,7 +140,7 @@ class ProductFolders:
             if list_images(path):
                 hint = ""
                 if path.parent == train and sounds_good(path.name):
-                    hint = f", or say that {path.name} is good with --good {path.name}"
+                    hint = f", or say that they are there with --good {shlex.quote(path.name)}"
                 raise DataError(
                     f"The folder {path} holds images outside of {self.places}.",
                     f"Move training images, which must be good, to train/{self.good}{hint}; good "
