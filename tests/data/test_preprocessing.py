@@ -205,3 +205,31 @@ def test_no_region_is_lost_and_nothing_is_added_where_none_would_be(
         if shrinks and 2 * (nearest & cells).sum() < cells.sum():
             added |= cells
     assert np.array_equal(prepared, nearest | added)
+
+
+LIMITS = {"height": (1, 16384), "width": (1, 16384), "bit_depth": (9, 15), "max_pixels": (1, None)}
+
+
+@pytest.mark.parametrize("field", LIMITS)
+def test_a_field_takes_its_limits_and_nothing_beyond(field):
+    lowest, highest = LIMITS[field]
+    for value in (lowest, highest):
+        if value is not None:
+            assert getattr(Preprocessing(**{field: value}), field) == value
+    for value in (lowest - 1, None if highest is None else highest + 1):
+        if value is not None:
+            with pytest.raises(ValidationError):
+                Preprocessing(**{field: value})
+
+
+def test_a_mean_may_be_black_or_white():
+    assert Preprocessing(mean=(0, 128, 255)).mean == (0, 128, 255)
+    for outside in (-0.1, 255.1):
+        with pytest.raises(ValidationError, match="0 to 255"):
+            Preprocessing(mean=(128, outside, 128))
+
+
+def test_the_default_is_the_normalisation_of_imagenet():
+    fractions = Preprocessing()
+    assert np.array(fractions.mean) / 255 == pytest.approx([0.485, 0.456, 0.406])
+    assert np.array(fractions.std) / 255 == pytest.approx([0.229, 0.224, 0.225])

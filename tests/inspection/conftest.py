@@ -24,7 +24,7 @@ PRODUCTS = (
 class RedEngine:
     """How it was opened is kept in `opened`, what it was given in `calls`."""
 
-    def __init__(self, logits: list[float] | None, name: str, live: bool) -> None:
+    def __init__(self, logits: list[Any] | None, name: str, live: bool) -> None:
         self.logits = logits
         self.opened = (name, live)
         self.calls: list[tuple[NDArray[np.uint8], NDArray[np.int64]]] = []
@@ -34,7 +34,8 @@ class RedEngine:
         maps = images[..., 0].astype(np.float32)
         logits = None
         if self.logits is not None:
-            logits = np.tile(np.array(self.logits, np.float32), (len(images), 1))
+            rows = np.atleast_2d(np.array(self.logits, np.float32))
+            logits = np.resize(rows, (len(images), rows.shape[1]))
         return RawPrediction(maps, maps.sum(axis=(1, 2)), logits)
 
 
@@ -43,7 +44,7 @@ def red_inspector(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Inspector]:
     """Makes Inspectors that take images of 4 x 4 pixels, padded, and know bolts and nuts."""
 
     def make(
-        logits: list[float] | None = None, needs_product: bool = False, **options: Any
+        logits: list[Any] | None = None, needs_product: bool = False, **options: Any
     ) -> Inspector:
         manifest = SimpleNamespace(
             products=PRODUCTS,
@@ -51,10 +52,12 @@ def red_inspector(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Inspector]:
             preprocessing=Preprocessing(height=4, width=4, resize="pad", mean=(0, 0, 0)),
             model=SimpleNamespace(name="red", needs_product=needs_product),
         )
+
+        def resolve(_: Bundle, name: str | None, *, live: bool) -> str:
+            return f"{'red' if name is None else name}:float32"
+
         place = "mintad.inspection.inspector"
-        monkeypatch.setattr(
-            f"{place}.resolve_engine", lambda _, name, *, live: f"{name or 'red'}:float32"
-        )
+        monkeypatch.setattr(f"{place}.resolve_engine", resolve)
         monkeypatch.setattr(
             f"{place}.open_engine", lambda _, name, *, live: RedEngine(logits, name, live)
         )

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +44,15 @@ def test_the_most_probable_product_is_recognised(red_inspector: Make, red: Red) 
     (bolt,) = red_inspector([500.0, -500.0])(red(SQUARE))
     assert (bolt.product, bolt.product_probability) == ("bolt", 1.0)
     assert bolt.score == (120 - 2) / 0.5
+
+
+def test_probabilities_do_not_depend_on_the_other_images_of_a_batch(
+    red_inspector: Make, red: Red
+) -> None:
+    far_apart = [LOGITS_OF_A_NUT, [-5000.0, -5000.0], [5000.0, 4000.0]]
+    results = list(red_inspector(far_apart)([red(SQUARE)] * 3))
+    probabilities = [result.product_probability for result in results]
+    assert probabilities == pytest.approx([0.75, 0.5, 1.0])
 
 
 def test_without_product_and_logits_the_score_stays_raw(red_inspector: Make, red: Red) -> None:
@@ -158,11 +168,21 @@ def test_a_result_cannot_be_changed(red_inspector: Make, red: Red) -> None:
     assert Inspection("a") == Inspection("a", None, False, None, None, None, None, None, None, None)
 
 
+def test_another_process_opens_it_as_it_was(red_inspector: Make) -> None:
+    inspector = red_inspector(engine="onnx", batch_size=3, workers=5, max_pixels=7)
+    again, (place,) = inspector.__reduce__()
+    assert (again.func, place) == (Inspector, Path("run/bundle").absolute())
+    assert again.keywords == {
+        "engine": "onnx:float32", "batch_size": 3, "workers": 5, "max_pixels": 7,
+    }  # fmt: skip
+
+
 def test_each_prints_a_short_line(red_inspector: Make, red: Red) -> None:
     inspector = red_inspector(LOGITS_OF_A_NUT, batch_size=3)
     assert repr(inspector) == "Inspector('run/bundle', 2 products, red:float32, batch_size=3)"
     (result,) = inspector(red(SQUARE))
     assert repr(result) == "Inspection('array', product='nut', score=27.5)"
+    assert repr(Inspection("a", score=1.23456)) == "Inspection('a', product=None, score=1.235)"
     far = f"{'folder/' * 60}part.png"
     assert repr(Inspection(far)).endswith("folder/part.png', product=None, score=None)")
     failed = Inspection(far, error="It is not an image. " * 40)
