@@ -99,6 +99,44 @@ def test_image_scores() -> None:
     assert score_map(anomaly_map, "max") == anomaly_map.max()
 
 
+@pytest.mark.parametrize("lowest", [0.0, -9.0])
+def test_means_of_windows_lie_inside_the_map(lowest: float) -> None:
+    anomaly_map = (np.random.default_rng(4).random((20, 18)) + lowest).astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(anomaly_map, (16, 16))
+    assert score_map(anomaly_map, "pooled-max") == pytest.approx(windows.mean((2, 3)).max())
+    small = anomaly_map[:5, :7]  # smaller than a window: its mean
+    assert score_map(small, "pooled-max") == pytest.approx(small.mean())
+
+
+def test_the_highest_hundredth_is_a_pixel_at_least() -> None:
+    for shape in ((3, 4), (10, 10), (10, 19)):
+        anomaly_map = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+        assert score_map(anomaly_map, "top-1%") == anomaly_map.max()
+    assert score_map(np.arange(200, dtype=np.float32)[None], "top-1%") == 198.5
+
+
+def test_a_line_of_pixels_is_enlarged_as_it_is() -> None:
+    line = np.array([[1.0, 2.0, 4.0]], np.float32)
+    assert resize_map(line, (3, 3)).tolist() == [[1.0, 2.0, 4.0]] * 3
+    assert resize_map(line.T, (3, 2)).tolist() == [[1.0] * 2, [2.0] * 2, [4.0] * 2]
+
+
+@pytest.mark.parametrize(("side", "crop", "start"), [(8, 4, 2), (9, 4, 2), (8, 2, 3), (4, 4, 0)])
+def test_the_crop_is_in_the_middle(side: int, crop: int, start: int) -> None:
+    inside = slice(start, start + crop)
+    anomaly_map = np.arange(side * side, dtype=np.float32).reshape(side, side)
+    profile = with_fields(enlarged=side, crop=crop)
+    assert profile_map(anomaly_map, profile).tolist() == anomaly_map[inside, inside].tolist()
+    mask = anomaly_map % 3 == 0
+    assert profile_mask(mask, profile, mask.shape).tolist() == mask[inside, inside].tolist()
+
+
+def test_half_a_pixel_is_a_defect_where_masks_are_cut_at_a_half() -> None:
+    profile = with_fields(size=1, mask_filter="bilinear")
+    assert profile_mask(np.array([[True, False]]), profile, (1, 1)).tolist() == [[True]]
+    assert profile_mask(np.array([[True, False, False]]), profile, (1, 1)).tolist() == [[False]]
+
+
 def test_the_crop_takes_the_border_from_map_and_mask_alike() -> None:
     mask = np.zeros((64, 64), np.bool_)
     mask[:2] = True  # lies in what is cut away
